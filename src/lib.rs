@@ -1,0 +1,26 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+// In reading order. Public for our own tests, load generator and binary only.
+pub mod domain;
+
+pub mod wire;
+
+pub mod registry;
+
+pub mod clock;
+pub mod config;
+pub mod logging;
+pub mod metrics;
+
+pub mod store;
+
+pub mod outbound;
+
+pub mod engine;
+
+pub mod http;
+
+pub mod api;
+
+pub mod app;
+pub mod cli;

@@ -1,0 +1,2 @@
+//! The `privnum` binary.
+fn main() {}
