@@ -7,3 +7,7 @@
 pub mod id;
 pub mod number;
 pub mod time;
+
+pub mod binding;
+pub mod expiry;
+pub mod slot;

@@ -147,6 +147,11 @@ impl Pair {
         self.b
     }
 
+    /// Whether `party` is one of the two.
+    pub fn has(self, party: E164) -> bool {
+        party == self.a || party == self.b
+    }
+
     /// The one that `party` reaches, or `None` when `party` is neither.
     pub fn other(self, party: E164) -> Option<E164> {
         match party {

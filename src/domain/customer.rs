@@ -1,0 +1,226 @@
+//! The customer's application ("app") and the X numbers it may use.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use super::area::AreaCode;
+use super::id::{AppKey, AppNo};
+use super::number::XNumber;
+use super::signature::Scheme;
+use super::time::Timestamp;
+use super::whitelist::IpWhitelist;
+
+/// How an app's numbers work. One mode per app, fixed when it is created (customer-api 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// X stands for one A.
+    Ax,
+    /// X stands between A and B.
+    Axb,
+}
+
+impl Mode {
+    /// The word on every wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ax => "AX",
+            Self::Axb => "AXB",
+        }
+    }
+
+    /// Inverse of [`Mode::as_str`].
+    pub fn from_str(word: &str) -> Option<Self> {
+        [Self::Ax, Self::Axb].into_iter().find(|mode| mode.as_str() == word)
+    }
+
+    /// `serviceType` in a CDR (callbacks 5.1).
+    pub const fn service_type(self) -> &'static str {
+        match self {
+            Self::Ax => "003",
+            Self::Axb => "004",
+        }
+    }
+
+    /// How many bindings one X number can carry (customer-api 11: AX 1, AXB 5,000).
+    pub const fn capacity(self) -> u32 {
+        match self {
+            Self::Ax => 1,
+            Self::Axb => 5_000,
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An app's secret. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AppSecret(Box<str>);
+
+impl AppSecret {
+    /// Wraps the text.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself: for signing, verifying and the store.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AppSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSecret(***)")
+    }
+}
+
+/// Where an app wants its notices (callbacks 0). `None` = that notice is not pushed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallbackUrls {
+    /// Call events (呼叫状态接收地址).
+    pub call_status: Option<Box<str>>,
+    /// CDRs (呼叫话单接收地址).
+    pub cdr: Option<Box<str>>,
+    /// SMS results. Kept for the operator; this version relays no SMS.
+    pub sms_notify: Option<Box<str>>,
+    /// SMS questions. Kept for the operator; this version relays no SMS.
+    pub sms_control: Option<Box<str>>,
+    /// X-number status; when absent those notices go to `call_status` (callbacks 7).
+    pub number_status: Option<Box<str>>,
+}
+
+/// Which request signatures an app may use, and how strictly they are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignaturePolicy {
+    /// X-AKSK is accepted.
+    pub aksk: bool,
+    /// X-WSSE is accepted.
+    pub wsse: bool,
+    /// `Created` may also be eight hours ahead: local Chinese time with a Z (client-tolerances A3).
+    pub plus_eight_hours: bool,
+    /// A nonce seen before is refused instead of only counted (client-tolerances A4).
+    pub refuse_reused_nonce: bool,
+}
+
+impl Default for SignaturePolicy {
+    fn default() -> Self {
+        Self { aksk: true, wsse: true, plus_eight_hours: true, refuse_reused_nonce: false }
+    }
+}
+
+/// A customer's application: replaced whole when it changes, never edited in place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomerApp {
+    /// Its row number.
+    pub no: AppNo,
+    /// Its public key (app_key).
+    pub key: AppKey,
+    /// The name operators gave it.
+    pub name: Box<str>,
+    /// How its numbers work.
+    pub mode: Mode,
+    /// The secret it signs with and is signed to.
+    pub secret: AppSecret,
+    /// The secret before the last rotation, and until when it still verifies.
+    pub previous_secret: Option<(AppSecret, Timestamp)>,
+    /// Addresses its requests may come from; empty = any.
+    pub ip_whitelist: IpWhitelist,
+    /// Whether `recordFlag` may be true.
+    pub recording: bool,
+    /// Whether short messages are part of the service.
+    pub sms: bool,
+    /// Where its notices go.
+    pub urls: CallbackUrls,
+    /// Whether X-number status notices are pushed at all.
+    pub push_number_status: bool,
+    /// Digits of an AXE extension. Kept for the operator; this version has no AXE.
+    pub extension_digits: u8,
+    /// Requests per second; `None` = no limit of its own.
+    pub flow_limit_per_second: Option<NonZeroU32>,
+    /// Suspended apps are refused (1010008) and their calls rejected.
+    pub suspended: bool,
+    /// Which request signatures it may use.
+    pub signatures: SignaturePolicy,
+    /// How pushes to it are signed.
+    pub push_scheme: Scheme,
+    /// Any 2xx counts as a successful push, not only 200.
+    pub accept_any_2xx: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// State of an X number (callbacks 7; customer-api 12). The wire codes are 5, 9, 10 and 11.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumberStatus {
+    /// Everything works.
+    #[default]
+    Normal,
+    /// Binding, calls and SMS all stop.
+    Suspended,
+    /// As suspended, for a reason of the carrier's (`cause`, 1 to 9; callbacks 7).
+    Unavailable(Option<u8>),
+    /// No new binding; what is bound keeps working.
+    BindingFrozen,
+}
+
+impl NumberStatus {
+    /// From the wire's `status` and `cause`. A cause counts only with "unavailable".
+    pub fn from_codes(status: &str, cause: Option<u8>) -> Option<Self> {
+        match status {
+            "5" => Some(Self::Normal),
+            "9" => Some(Self::Suspended),
+            "10" => Some(Self::Unavailable(cause)),
+            "11" => Some(Self::BindingFrozen),
+            _ => None,
+        }
+    }
+
+    /// The wire's `status`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Normal => "5",
+            Self::Suspended => "9",
+            Self::Unavailable(_) => "10",
+            Self::BindingFrozen => "11",
+        }
+    }
+
+    /// The wire's `cause`.
+    pub const fn cause(self) -> Option<u8> {
+        match self {
+            Self::Unavailable(cause) => cause,
+            _ => None,
+        }
+    }
+
+    /// Whether calls through existing bindings are connected.
+    pub const fn carries_calls(self) -> bool {
+        matches!(self, Self::Normal | Self::BindingFrozen)
+    }
+
+    /// Whether new bindings may be made.
+    pub const fn takes_bindings(self) -> bool {
+        matches!(self, Self::Normal)
+    }
+}
+
+/// One X number as the operator entered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberRecord {
+    /// The number.
+    pub x: XNumber,
+    /// The app that may use it.
+    pub app: AppNo,
+    /// Its city, if known; without one it is never chosen by area.
+    pub area: Option<AreaCode>,
+    /// Whether it can carry short messages.
+    pub sms: bool,
+    /// Its state.
+    pub status: NumberStatus,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
