@@ -11,3 +11,12 @@ pub mod time;
 pub mod binding;
 pub mod expiry;
 pub mod slot;
+
+pub mod area;
+pub mod call;
+pub mod customer;
+pub mod delivery;
+pub mod release;
+pub mod route;
+pub mod signature;
+pub mod whitelist;

@@ -1,1 +1,216 @@
-//! (to be written)
+//! The durable copy: the truth on disk.
+//!
+//! The contract of a [`Store`], which every implementation and every caller may rely on:
+//!
+//! - [`Store::commit`] makes a [`Batch`] durable as a whole or not at all. When it returns `Ok`, the batch
+//!   survives `kill -9` and a power cut.
+//! - After [`StoreError::Unavailable`] nothing of the batch was written; it may be tried again.
+//!   After [`StoreError::OutcomeUnknown`] nobody knows: the caller must stop serving, load again, and go on.
+//! - Only the writer thread commits. Everything else here only reads, may be called from any thread, and sees
+//!   every batch whose commit has returned.
+//! - Tables on the acknowledging path have a time-ordered integer key and no other index.
+
+pub mod query;
+
+use std::sync::Arc;
+
+use crate::domain::binding::{AnyBinding, Change};
+use crate::domain::call::{Call, CallEvent, Cdr, Closed};
+use crate::domain::customer::{CustomerApp, NumberRecord};
+use crate::domain::delivery::Delivery;
+use crate::domain::id::RowKey;
+use crate::domain::number::XNumber;
+use crate::domain::time::Timestamp;
+
+/// What was written together is durable together.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The writes, applied in order.
+    pub writes: Vec<Write>,
+}
+
+/// One thing to make durable.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// An app, new or replacing its former self.
+    App(Arc<CustomerApp>),
+    /// An X number, new or replacing its former self.
+    Number(NumberRecord),
+    /// An X number is gone.
+    NumberRemoved(XNumber),
+    /// A binding changes. An ended one goes to the history.
+    Binding(Change),
+    /// A call's row: decision and recording, not its events. New or replacing its former self.
+    Call(Box<Call>),
+    /// One more event of a call; `index` is its place in [`Call::events`].
+    CallEvent {
+        /// The call's row.
+        call: RowKey,
+        /// Place among the call's events.
+        index: u16,
+        /// The event.
+        event: Box<CallEvent>,
+    },
+    /// A call was closed. If its dialled number is ours, that number's last call is noted as well.
+    CallClosed {
+        /// The call's row.
+        call: RowKey,
+        /// How.
+        closed: Closed,
+        /// The number that was dialled.
+        x: Option<XNumber>,
+    },
+    /// A CDR.
+    Cdr(Box<Cdr>),
+    /// A notice to deliver, with its frozen body.
+    Delivery {
+        /// Where it stands.
+        delivery: Delivery,
+        /// The call's sessionId, for search.
+        session: Option<Box<str>>,
+        /// The body, byte for byte as pushed.
+        body: Arc<[u8]>,
+    },
+    /// A push was made: its record, and the delivery after it, in one.
+    Attempt {
+        /// The delivery after the push.
+        delivery: Delivery,
+        /// What happened.
+        attempt: Box<Attempt>,
+    },
+    /// An operator asked to deliver once more.
+    Redeliver(Delivery),
+    /// Who changed what.
+    Audit(AuditEntry),
+}
+
+/// The record of one push (delivery R14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// The URL it went to.
+    pub url: Box<str>,
+    /// The address that was dialled, if it came to that.
+    pub address: Option<Box<str>>,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u32,
+    /// Parts of that time, where known, as `(name, milliseconds)`.
+    pub timings: Vec<(Box<str>, u32)>,
+    /// The beginning of the answer, at most 4 KiB.
+    pub answer: Box<[u8]>,
+    /// Why it counts as failed, in words; `None` when it succeeded.
+    pub failure: Option<Box<str>>,
+}
+
+/// An entry of the audit: who changed what, when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its row; tells when.
+    pub id: RowKey,
+    /// Who: `operator`, `carrier`, `system`.
+    pub actor: Box<str>,
+    /// What was done, for example `app.create`, `number.status`.
+    pub action: Box<str>,
+    /// To what: an app key, a masked number, a binding.
+    pub subject: Box<str>,
+    /// Details, without secrets and full numbers.
+    pub detail: Box<str>,
+}
+
+/// Everything that start-up reads, handed over piece by piece in this order.
+#[derive(Debug)]
+pub enum Loaded {
+    /// The installation's secret, drawn when the store was made.
+    Secret([u8; 32]),
+    /// The highest row key ever used. Keys go on from here.
+    LastKey(RowKey),
+    /// An app.
+    App(CustomerApp),
+    /// An X number and when it was last called.
+    Number(NumberRecord, Option<Timestamp>),
+    /// A binding that stands.
+    Binding(AnyBinding),
+    /// A binding that ended after [`LoadFrom::ended_after`], and when, for the quarantine.
+    Ended(AnyBinding, Timestamp),
+    /// A call that is open, or was closed after [`LoadFrom::closed_after`], with its events.
+    Call(Box<Call>),
+    /// A delivery that is pending.
+    Delivery(Delivery),
+}
+
+/// How far back start-up reads what is over.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadFrom {
+    /// Ended bindings still matter for the quarantine.
+    pub ended_after: Timestamp,
+    /// Closed calls still matter for recognising repeated events.
+    pub closed_after: Timestamp,
+}
+
+/// Why the store could not do it, sorted by what the caller must do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written. Answer that the store is unavailable; later it may work.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Nobody knows what was written. Stop serving, load again, go on.
+    #[error("the outcome of a commit is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// What is stored cannot be understood. Stop.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+}
+
+/// A durable copy of everything. See the module for its contract.
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Reads everything that start-up needs.
+    fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError>;
+
+    /// How many bindings stand, for the progress shown while loading.
+    fn binding_count(&self) -> Result<u64, StoreError>;
+
+    /// Makes a batch durable, whole or not at all.
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// The bodies of deliveries, for pushing. Missing ones are left out.
+    fn bodies(&self, deliveries: &[RowKey]) -> Result<Vec<(RowKey, Arc<[u8]>)>, StoreError>;
+
+    /// CDRs, newest first.
+    fn find_cdrs(
+        &self,
+        filter: &query::CdrFilter,
+        page: query::Page,
+    ) -> Result<Vec<query::CdrRow>, StoreError>;
+
+    /// Calls, newest first, closed ones too.
+    fn find_calls(&self, filter: &query::CallFilter, page: query::Page) -> Result<Vec<Call>, StoreError>;
+
+    /// Deliveries, newest first.
+    fn find_deliveries(
+        &self,
+        filter: &query::DeliveryFilter,
+        page: query::Page,
+    ) -> Result<Vec<query::DeliveryRow>, StoreError>;
+
+    /// One delivery with its attempts and body.
+    fn delivery(&self, id: RowKey) -> Result<Option<query::DeliveryDetail>, StoreError>;
+
+    /// The audit, newest first.
+    fn find_audit(&self, page: query::Page) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Bindings that ended, newest first.
+    fn find_ended(
+        &self,
+        filter: &query::EndedFilter,
+        page: query::Page,
+    ) -> Result<Vec<query::EndedRow>, StoreError>;
+
+    /// Removes what is older than the retention, at most `limit` rows of each kind. Returns how many went.
+    fn forget_older(&self, than: query::Retention, limit: usize) -> Result<usize, StoreError>;
+
+    /// Whether reads and writes work, for the readiness probe.
+    fn ping(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,145 @@
+//! What operators ask the store: filters, pages and the rows they get. All lists are newest first and paged by
+//! key ("older than this one"), never by offset.
+
+use std::sync::Arc;
+
+use super::Attempt;
+use crate::domain::binding::{AnyBinding, UnbindCause};
+use crate::domain::call::Cdr;
+use crate::domain::delivery::{Delivery, NoticeKind, State};
+use crate::domain::id::{AppNo, BindingId, RowKey};
+use crate::domain::number::{E164, XNumber};
+use crate::domain::time::Timestamp;
+
+/// A portion of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Only rows with a smaller key; `None` = from the newest.
+    pub before: Option<RowKey>,
+    /// At most this many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// A span of time; open ends are unbounded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Span {
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Up to before this instant.
+    pub to: Option<Timestamp>,
+}
+
+/// Which CDRs.
+#[derive(Clone, Debug, Default)]
+pub struct CdrFilter {
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// Through this X number.
+    pub x: Option<XNumber>,
+    /// With this number as caller or as real callee.
+    pub party: Option<E164>,
+    /// Of this binding.
+    pub subscription: Option<BindingId>,
+    /// Of this call.
+    pub session: Option<String>,
+    /// Answered ones only, or unanswered ones only.
+    pub answered: Option<bool>,
+    /// By the time the CDR was made.
+    pub span: Span,
+}
+
+/// A CDR with what became of it.
+#[derive(Clone, Debug)]
+pub struct CdrRow {
+    /// The CDR.
+    pub cdr: Cdr,
+}
+
+/// Which calls.
+#[derive(Clone, Debug, Default)]
+pub struct CallFilter {
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// To this X number.
+    pub x: Option<XNumber>,
+    /// With this sessionId.
+    pub session: Option<String>,
+    /// Only calls that are open.
+    pub open_only: bool,
+    /// By the time we first heard of the call.
+    pub span: Span,
+}
+
+/// Which deliveries.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// About this call.
+    pub session: Option<String>,
+    /// Of this kind.
+    pub kind: Option<NoticeKind>,
+    /// In this state.
+    pub state: Option<State>,
+    /// By the time they were queued.
+    pub span: Span,
+}
+
+/// A delivery in a list.
+#[derive(Clone, Debug)]
+pub struct DeliveryRow {
+    /// Where it stands.
+    pub delivery: Delivery,
+    /// The call it is about.
+    pub session: Option<Box<str>>,
+    /// When it ended, if it has.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A delivery with everything about it.
+#[derive(Clone, Debug)]
+pub struct DeliveryDetail {
+    /// The row of the list.
+    pub row: DeliveryRow,
+    /// The pushes made, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The body as pushed.
+    pub body: Arc<[u8]>,
+}
+
+/// Which ended bindings.
+#[derive(Clone, Debug, Default)]
+pub struct EndedFilter {
+    /// On this X number.
+    pub x: Option<XNumber>,
+    /// With this party.
+    pub party: Option<E164>,
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// This binding.
+    pub id: Option<BindingId>,
+}
+
+/// A binding that ended.
+#[derive(Clone, Debug)]
+pub struct EndedRow {
+    /// The row in the history.
+    pub key: RowKey,
+    /// As it stood last.
+    pub binding: AnyBinding,
+    /// Why it ended.
+    pub cause: UnbindCause,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Until when each kind of row is kept: older ones may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// CDRs, calls, ended bindings and the audit.
+    pub cdrs_before: Timestamp,
+    /// Delivered notices.
+    pub notices_before: Timestamp,
+    /// Exhausted notices.
+    pub exhausted_before: Timestamp,
+}
