@@ -4,19 +4,31 @@
 //! random draws are arguments. That is what lets the same functions run in production, in property tests
 //! against a naive model and in the seeded simulation. `tests/it/tidy.rs` holds this folder to it.
 
+// Values.
+pub mod area;
+pub mod customer;
 pub mod id;
 pub mod number;
 pub mod time;
 
+// Bindings: what stands on an X number, and the rules that change it.
+pub mod allocation;
+pub mod ax;
+pub mod axb;
 pub mod binding;
 pub mod expiry;
+pub mod quarantine;
+pub mod refusal;
 pub mod slot;
 
-pub mod area;
+// Calls: where they go, what was reported, why they ended.
 pub mod call;
-pub mod customer;
-pub mod delivery;
 pub mod release;
 pub mod route;
+
+// Telling the customer.
+pub mod delivery;
+
+// Who may ask.
 pub mod signature;
 pub mod whitelist;

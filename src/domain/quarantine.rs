@@ -1,0 +1,180 @@
+//! After a binding ends, its parties may not meet *different* parties on the same X for a while: a late call
+//! would reach a stranger. It bars only numbers that the gateway chooses; an X that the customer names is
+//! always honoured (architecture, "quarantine").
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::binding::AnyBinding;
+use super::number::{E164, Pair, XNumber};
+use super::time::Timestamp;
+
+/// Who met whom on which X a moment ago.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    period: Duration,
+    /// AXB: with whom this party was bound on this X.
+    met: HashMap<(XNumber, E164), (E164, Timestamp)>,
+    /// AX: whose number this X was.
+    owned: HashMap<XNumber, (E164, Timestamp)>,
+    /// In order of ending, for forgetting.
+    ends: VecDeque<(Timestamp, XNumber, Option<E164>)>,
+    /// How many entries bar each X.
+    by_x: HashMap<XNumber, u32>,
+}
+
+impl Quarantine {
+    /// Nobody is barred yet; each binding that ends bars for `period`.
+    pub fn new(period: Duration) -> Self {
+        Self {
+            period,
+            met: HashMap::new(),
+            owned: HashMap::new(),
+            ends: VecDeque::new(),
+            by_x: HashMap::new(),
+        }
+    }
+
+    /// Notes that a binding ended at `at`. Calls come in the order of `at` or nearly so.
+    pub fn note(&mut self, binding: &AnyBinding, at: Timestamp) {
+        let until = at.after(self.period);
+        let x = binding.x();
+        match binding {
+            AnyBinding::Ax(binding) => {
+                self.owned.insert(x, (binding.relation.a, until));
+                self.remember(until, x, None);
+            }
+            AnyBinding::Axb(binding) => {
+                let pair = binding.relation.pair;
+                for (party, other) in [(pair.a(), pair.b()), (pair.b(), pair.a())] {
+                    self.met.insert((x, party), (other, until));
+                    self.remember(until, x, Some(party));
+                }
+            }
+        }
+    }
+
+    /// Whether the pair must not meet on `x` now.
+    pub fn bars_pair(&self, x: XNumber, pair: Pair, now: Timestamp) -> bool {
+        let barred =
+            |party, other| self.met.get(&(x, party)).is_some_and(|&(met, until)| met != other && now < until);
+        barred(pair.a(), pair.b()) || barred(pair.b(), pair.a())
+    }
+
+    /// Whether `x` must not become the number of `a` now.
+    pub fn bars_owner(&self, x: XNumber, a: E164, now: Timestamp) -> bool {
+        self.owned.get(&x).is_some_and(|&(owner, until)| owner != a && now < until)
+    }
+
+    /// How many parties are barred on `x`.
+    pub fn count(&self, x: XNumber) -> u32 {
+        self.by_x.get(&x).copied().unwrap_or(0)
+    }
+
+    /// Forgets what is over.
+    pub fn forget(&mut self, now: Timestamp) {
+        while let Some(&(until, x, party)) = self.ends.front() {
+            if until > now {
+                break;
+            }
+            self.ends.pop_front();
+            // A later end on the same X may have replaced the entry; that one has its own turn.
+            match party {
+                Some(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
+                    self.met.remove(&(x, party));
+                }
+                None if self.owned.get(&x).is_some_and(|kept| kept.1 <= now) => {
+                    self.owned.remove(&x);
+                }
+                _ => {}
+            }
+            if let Some(count) = self.by_x.get_mut(&x) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_x.remove(&x);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, until: Timestamp, x: XNumber, party: Option<E164>) {
+        self.ends.push_back((until, x, party));
+        *self.by_x.entry(x).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::binding::{Ax, Axb, Binding, Expiry, Terms};
+    use super::super::id::{AppNo, RowKey};
+    use super::*;
+
+    fn number(n: u64) -> E164 {
+        E164::from_word(8_613_800_000_000 + n).unwrap()
+    }
+
+    fn pair(a: u64, b: u64) -> Pair {
+        Pair::new(number(a), number(b)).unwrap()
+    }
+
+    fn x() -> XNumber {
+        XNumber::new(number(999))
+    }
+
+    fn binding<R>(relation: R) -> Binding<R> {
+        Binding {
+            id: RowKey::floor(1),
+            app: AppNo(1),
+            x: x(),
+            relation,
+            terms: Terms::default(),
+            expiry: Expiry::Never,
+            since: Timestamp::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn parties_may_meet_each_other_again_but_nobody_else_until_the_period_is_over() {
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        let ended = AnyBinding::Axb(binding(Axb { pair: pair(1, 2), duration_secs: 0 }));
+        quarantine.note(&ended, Timestamp::from_secs(1_000));
+        let (within, over) = (Timestamp::from_millis(1_299_999), Timestamp::from_secs(1_300));
+        for (who, barred) in [
+            (pair(1, 2), false),
+            (pair(2, 1), false),
+            (pair(1, 3), true),
+            (pair(3, 2), true),
+            (pair(3, 4), false),
+        ] {
+            assert_eq!(quarantine.bars_pair(x(), who, within), barred, "{who:?}");
+            assert!(!quarantine.bars_pair(x(), who, over), "{who:?}");
+        }
+        assert_eq!(quarantine.count(x()), 2);
+        quarantine.forget(over);
+        assert_eq!(quarantine.count(x()), 0);
+        assert!(quarantine.met.is_empty() && quarantine.by_x.is_empty());
+    }
+
+    #[test]
+    fn an_x_that_stood_for_one_subscriber_does_not_stand_for_another_at_once() {
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        let relation = Ax { a: number(1), next_callee: None, direction_given: false, turned_on: true };
+        quarantine.note(&AnyBinding::Ax(binding(relation)), Timestamp::from_secs(1_000));
+        let within = Timestamp::from_secs(1_200);
+        assert!(quarantine.bars_owner(x(), number(2), within));
+        assert!(!quarantine.bars_owner(x(), number(1), within));
+    }
+
+    #[test]
+    fn forgetting_an_older_end_leaves_a_newer_one_in_force() {
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        let first = AnyBinding::Axb(binding(Axb { pair: pair(1, 2), duration_secs: 0 }));
+        let second = AnyBinding::Axb(binding(Axb { pair: pair(1, 3), duration_secs: 0 }));
+        quarantine.note(&first, Timestamp::from_secs(1_000));
+        quarantine.note(&second, Timestamp::from_secs(1_100));
+        let between = Timestamp::from_secs(1_350);
+        quarantine.forget(between);
+        assert!(quarantine.bars_pair(x(), pair(1, 4), between));
+        assert!(!quarantine.bars_pair(x(), pair(2, 4), between));
+    }
+}
