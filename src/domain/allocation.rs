@@ -137,9 +137,9 @@ impl Pool {
     ) -> Option<XNumber> {
         let mut walks: Vec<_> = sets.into_iter().map(|set| set.iter().peekable()).collect();
         loop {
-            let next =
-                walks.iter_mut().filter(|walk| walk.peek().is_some()).min_by_key(|walk| walk.peek().copied());
-            let &(load, x) = next?.next()?;
+            let heads = walks.iter_mut().enumerate().filter_map(|(at, walk)| Some((*walk.peek()?, at)));
+            let (_, nearest) = heads.min()?;
+            let &(load, x) = walks[nearest].next()?;
             tally.looked_at += 1;
             if !self.seats[&x].usable {
                 tally.not_usable += 1;
