@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::area::AreaCode;
 use super::number::XNumber;
-use super::refusal::NoneFree;
+use super::refusal::{NoneFree, Refusal};
 
 /// How strictly an area is meant (`areaMatchMode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,11 @@ impl Pool {
             area.remove(&(before, x));
             area.insert((load, x));
         }
+    }
+
+    /// Why an app without a single number gets none.
+    pub fn none_at_all(&self) -> Refusal {
+        Refusal::NoneFree(Tally::default().into_none_free(None, false))
     }
 
     /// How many numbers there are.

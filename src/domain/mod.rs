@@ -16,6 +16,7 @@ pub mod allocation;
 pub mod ax;
 pub mod axb;
 pub mod binding;
+pub mod command;
 pub mod expiry;
 pub mod quarantine;
 pub mod refusal;
@@ -23,11 +24,13 @@ pub mod slot;
 
 // Calls: where they go, what was reported, why they ended.
 pub mod call;
+pub mod cdr;
 pub mod release;
 pub mod route;
 
 // Telling the customer.
 pub mod delivery;
+pub mod dispatch;
 
 // Who may ask.
 pub mod signature;

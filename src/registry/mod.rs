@@ -1,1 +1,104 @@
-//! (to be written)
+//! The working copy: everything a route decision needs, in memory, concurrent, synchronous.
+//!
+//! Any thread may read. Only the writer thread changes: it decides with [`Staging`], makes the outcome durable,
+//! and then lets the registry absorb it. Nothing here waits, and no dashmap guard leaves the file that took it.
+
+pub mod calls;
+pub mod customers;
+pub mod directory;
+pub mod staging;
+
+use std::time::Duration;
+
+use self::calls::Calls;
+use self::customers::Customers;
+use self::directory::Directory;
+pub use self::staging::Staging;
+use crate::domain::binding::AnyBinding;
+use crate::domain::call::{Basis, CallId, Decision};
+use crate::domain::id::{AppNo, BindingId};
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::route::{Dialled, route};
+use crate::domain::time::Timestamp;
+
+/// Everything in memory that more than one thread looks at.
+#[derive(Debug)]
+pub struct Registry {
+    /// X numbers and what is bound on them.
+    pub directory: Directory,
+    /// Apps.
+    pub customers: Customers,
+    /// Calls under way, and what was decided about them.
+    pub calls: Calls,
+}
+
+impl Registry {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self { directory: Directory::new(), customers: Customers::new(), calls: Calls::new() }
+    }
+
+    /// What a call from `caller` to `called` would meet at `now`. Nothing is remembered.
+    pub fn decide(
+        &self,
+        caller: CallingParty,
+        called: Option<E164>,
+        basis: Basis,
+        now: Timestamp,
+    ) -> Decision {
+        let unknown = Dialled {
+            number: None,
+            mode: crate::domain::customer::Mode::Axb,
+            app_suspended: false,
+            slot: None,
+        };
+        let (app, mode, route) = called
+            .and_then(|called| {
+                self.directory.view(XNumber::new(called), |entry| {
+                    let app = self.customers.by_no(entry.record.app);
+                    let dialled = Dialled {
+                        number: Some(&entry.record),
+                        mode: app.mode,
+                        app_suspended: app.suspended,
+                        slot: entry.slot.as_ref(),
+                    };
+                    (Some(app.no), Some(app.mode), route(dialled, caller, now))
+                })
+            })
+            .unwrap_or_else(|| (None, None, route(unknown, caller, now)));
+        Decision { at: now, caller, called, app, mode, route, basis }
+    }
+
+    /// Answers the switch's question for a route. The first answer about a call binds for its life.
+    pub fn route(
+        &self,
+        id: &CallId,
+        caller: CallingParty,
+        called: Option<E164>,
+        now: Timestamp,
+    ) -> std::sync::Arc<Decision> {
+        self.calls.decided(id, now, || self.decide(caller, called, Basis::Asked, now))
+    }
+
+    /// The binding with this id, if it is live and this app's.
+    pub fn binding(&self, app: AppNo, id: BindingId, now: Timestamp) -> Option<AnyBinding> {
+        let binding = self.directory.binding(id)?;
+        (binding.app() == app && !binding.expiry().is_due(now)).then_some(binding)
+    }
+
+    /// Compares the look-ups with each other. Each line is one disagreement; none is what one hopes for.
+    pub fn check_consistency(&self) -> Vec<String> {
+        self.directory.check_consistency()
+    }
+
+    /// Drops decisions that no call ever followed and calls that ended longer than `keep` ago.
+    pub fn forget_calls(&self, now: Timestamp, keep: Duration) {
+        self.calls.forget(now, keep);
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,146 @@
+//! From the events of a call to its CDR, and which CDRs share a push (callbacks 5).
+
+use std::time::Duration;
+
+use super::call::{Call, Cdr, Stage};
+use super::id::{AppNo, RowKey};
+use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, release};
+use super::route::Route;
+use super::time::Timestamp;
+
+/// Most CDRs in one push (callbacks 5).
+pub const CDRS_PER_PUSH_MAX: usize = 50;
+
+/// How long a call may stay silent before the sweeper closes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Without a longest duration: this long after the last report.
+    pub silence: Duration,
+    /// With one: this long after the call should have been cut.
+    pub grace: Duration,
+    /// How long a CDR waits for the answer event of a call whose end says that it was answered.
+    pub answer: Duration,
+}
+
+impl Call {
+    /// Why the call ended, as far as the reports tell. A call without an end counts as ended by nobody.
+    pub fn release(&self) -> Release {
+        let released = self.event(Stage::Released);
+        let rejected_with = match self.decision.as_ref().map(|decision| &decision.route) {
+            Some(Route::Reject(reject)) => Some(reject.cause.state_code()),
+            _ => None,
+        };
+        let report = ReleaseReport {
+            sip: released.and_then(|event| event.sip),
+            q850: released.and_then(|event| event.q850),
+            by: released.and_then(|event| event.by),
+        };
+        let progress = CallProgress {
+            forwarded: self.reached(Stage::Outgoing).is_some(),
+            alerted: self.reached(Stage::Alerting).is_some(),
+            answered: self.was_answered(),
+            rejected_with,
+        };
+        release(report, progress)
+    }
+
+    /// Whether the callee answered: an answer event says so, or the end does.
+    pub fn was_answered(&self) -> bool {
+        self.reached(Stage::Answered).is_some() || self.end_says_answered()
+    }
+
+    /// Whether the CDR should wait: the end says that the call was answered, but when is still on its way.
+    pub fn waits_for_answer(&self, patience: Patience, now: Timestamp) -> bool {
+        let Some(released) = self.event(Stage::Released) else { return false };
+        self.end_says_answered()
+            && self.reached(Stage::Answered).is_none()
+            && now < released.received_at.after(patience.answer)
+    }
+
+    /// When the sweeper may close the call although no end was reported. `None` for a call that has ended.
+    pub fn silent_until(&self, patience: Patience) -> Option<Timestamp> {
+        if self.closed.is_some() || self.reached(Stage::Released).is_some() {
+            return None;
+        }
+        let longest = match self.decision.as_ref().map(|decision| &decision.route) {
+            Some(Route::Connect(connect)) => connect.max_duration,
+            _ => None,
+        };
+        match (longest, self.event(Stage::Answered)) {
+            (Some(longest), Some(answered)) => {
+                Some(answered.received_at.after(longest).after(patience.grace))
+            }
+            _ => Some(self.last_heard()?.after(patience.silence)),
+        }
+    }
+
+    /// The CDR of the call; `None` when the number dialled is none of ours, so that there is nobody to bill.
+    pub fn cdr(&self, id: RowKey, now: Timestamp) -> Option<Cdr> {
+        let decision = self.decision.as_ref()?;
+        let (app, mode, x) = (decision.app?, decision.mode?, self.x()?);
+        let end = self.reached(Stage::Released);
+        let forward_start = self.reached(Stage::Outgoing);
+        let through = self.through();
+        let answer = self.reached(Stage::Answered);
+        Some(Cdr {
+            id,
+            call: self.key,
+            app,
+            mode,
+            session: self.session.clone(),
+            x,
+            caller: decision.caller,
+            destination: match &decision.route {
+                Route::Connect(connect) if forward_start.is_some() => Some(connect.callee),
+                _ => None,
+            },
+            direction: match through {
+                None => 2,
+                Some(through) => u8::from(through.a_calls),
+            },
+            subscription: through.map(|through| through.subscription),
+            user_data: through.and_then(|through| through.user_data.clone()),
+            call_in: self.reached(Stage::Incoming),
+            forward_start,
+            alerting: self.reached(Stage::Alerting),
+            // An end that says "answered" without the event: the customer must not read it as unanswered.
+            answer: answer.or_else(|| self.alerting_or_start().filter(|_| self.end_says_answered())),
+            end: end.unwrap_or_else(|| self.last_event_at().unwrap_or(now)),
+            release: self.release(),
+            recording: self.recording.clone(),
+            swept: end.is_none(),
+        })
+    }
+
+    /// SIP 200 in the end event means that a dialog had been set up.
+    fn end_says_answered(&self) -> bool {
+        let rejected =
+            matches!(self.decision.as_ref().map(|decision| &decision.route), Some(Route::Reject(_)));
+        self.event(Stage::Released).is_some_and(|event| {
+            !rejected && (event.sip == Some(200) || event.by == Some(ReleasedBy::MaxDuration))
+        })
+    }
+
+    fn alerting_or_start(&self) -> Option<Timestamp> {
+        self.reached(Stage::Alerting)
+            .or_else(|| self.reached(Stage::Outgoing))
+            .or_else(|| self.reached(Stage::Incoming))
+    }
+
+    fn last_event_at(&self) -> Option<Timestamp> {
+        self.events.iter().map(|event| event.at).max()
+    }
+}
+
+/// Groups CDRs into pushes: one app each, at most [`CDRS_PER_PUSH_MAX`], in the order given.
+pub fn batches(cdrs: Vec<Cdr>) -> Vec<(AppNo, Vec<Cdr>)> {
+    let mut batches: Vec<(AppNo, Vec<Cdr>)> = Vec::new();
+    for cdr in cdrs {
+        let open = batches.iter_mut().rev().find(|(app, _)| *app == cdr.app);
+        match open {
+            Some((_, batch)) if batch.len() < CDRS_PER_PUSH_MAX => batch.push(cdr),
+            _ => batches.push((cdr.app, vec![cdr])),
+        }
+    }
+    batches
+}

@@ -1,0 +1,84 @@
+//! What can be asked of the bindings. Everything a decision needs is in the command or in what stands, so the
+//! same command on the same state at the same `now` always has the same outcome.
+
+use super::allocation::Search;
+use super::ax::{AxBind, AxPatch};
+use super::axb::{AxbBind, AxbPatch};
+use super::binding::{AnyBinding, UnbindCause};
+use super::id::{AppNo, BindingId};
+use super::number::{E164, XNumber};
+
+/// Which X number a bind wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum XChoice {
+    /// This one.
+    Named(XNumber),
+    /// Any that the search finds.
+    Chosen(Search),
+}
+
+/// Which AX binding is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxSelector {
+    /// The one with this id.
+    Id(BindingId),
+    /// The one on this X.
+    X(XNumber),
+    /// The one on this X, if it is this A's.
+    XAndA(XNumber, E164),
+}
+
+/// Which AXB bindings are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxbSelector {
+    /// The one with this id.
+    Id(BindingId),
+    /// All on this X.
+    AllOn(XNumber),
+}
+
+/// A command on the bindings of one app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Bind A to an X.
+    BindAx(XChoice, AxBind),
+    /// Change an AX binding.
+    ModifyAx(AxSelector, AxPatch),
+    /// Name whom A's next calls reach.
+    SetNextCallee {
+        /// Which binding.
+        which: AxSelector,
+        /// Whom A reaches.
+        callee: E164,
+        /// For how long, 1 to 259,200 seconds.
+        secs: u32,
+        /// Echoed in the notices of A's calls.
+        user_data: Option<Box<str>>,
+    },
+    /// End an AX binding.
+    UnbindAx(AxSelector, UnbindCause),
+    /// Bind a pair to an X.
+    BindAxb(XChoice, AxbBind),
+    /// Change an AXB binding.
+    ModifyAxb(BindingId, AxbPatch),
+    /// End AXB bindings.
+    UnbindAxb(AxbSelector, UnbindCause),
+}
+
+/// A command with the app whose bindings it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppCommand {
+    /// The app.
+    pub app: AppNo,
+    /// The command.
+    pub command: Command,
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// This binding stands now.
+    Stands(AnyBinding),
+    /// These bindings stand no longer.
+    Ended(Vec<BindingId>),
+}

@@ -1,0 +1,444 @@
+//! What only the writer knows: how loaded each X number is, who is in quarantine, what expires when, and what
+//! the batch in the making already touches.
+//!
+//! Every command of a batch is decided against the registry as it was before the batch. That is right as long
+//! as no two commands of a batch touch the same party or binding; the first that would ends the batch and
+//! opens the next. Commands that arrive together have no order among each other, so a refusal based on what
+//! stood before the batch is as good as any.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::Registry;
+use crate::domain::allocation::{Fit, Pool};
+use crate::domain::binding::{AnyBinding, Change, Expiry, UnbindCause};
+use crate::domain::command::{AppCommand, AxSelector, AxbSelector, Command, Done, XChoice};
+use crate::domain::customer::{CustomerApp, Mode, NumberRecord};
+use crate::domain::expiry::ExpiryQueue;
+use crate::domain::id::{AppNo, BindingId, RowKey};
+use crate::domain::number::{E164, Pair, XNumber};
+use crate::domain::quarantine::Quarantine;
+use crate::domain::refusal::Refusal;
+use crate::domain::slot::XSlot;
+use crate::domain::time::Timestamp;
+use crate::domain::{ax, axb};
+
+/// Most bindings that one round of auto-unbind ends.
+const EXPIRED_PER_ROUND: usize = 512;
+
+/// The writer's own view.
+#[derive(Debug)]
+pub struct Staging {
+    pools: HashMap<AppNo, Pool>,
+    quarantine: Quarantine,
+    expiry: ExpiryQueue,
+    last_key: RowKey,
+    /// Parties, bindings and owners that the batch in the making touches.
+    touched: HashSet<Touch>,
+    /// Binds that the batch in the making adds to an X number.
+    added: HashMap<XNumber, u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Touch {
+    Party(XNumber, E164),
+    Binding(BindingId),
+    /// AX: the X number as a whole.
+    Number(XNumber),
+    /// AX: how many X numbers an A has.
+    Owner(AppNo, E164),
+}
+
+/// What a command comes to.
+#[derive(Debug)]
+pub enum Decided {
+    /// It changes this, and is answered so once that is durable.
+    Changes(Vec<Change>, Done),
+    /// It is refused.
+    Refused(Refusal),
+    /// It touches what the batch already touches: decide it again in the next one.
+    NextBatch,
+}
+
+impl Staging {
+    /// Nothing stands yet.
+    pub fn new(quarantine: Duration) -> Self {
+        Self {
+            pools: HashMap::new(),
+            quarantine: Quarantine::new(quarantine),
+            expiry: ExpiryQueue::default(),
+            last_key: RowKey::floor(1),
+            touched: HashSet::new(),
+            added: HashMap::new(),
+        }
+    }
+
+    /// Draws the next row key.
+    pub fn next_key(&mut self, now: Timestamp) -> RowKey {
+        self.last_key = self.last_key.next(now.millis());
+        self.last_key
+    }
+
+    /// Goes on from a key that the store has.
+    pub fn keys_continue_after(&mut self, key: RowKey) {
+        self.last_key = self.last_key.max(key);
+    }
+
+    /// Begins a batch.
+    pub fn begin(&mut self, now: Timestamp) {
+        self.touched.clear();
+        self.added.clear();
+        self.quarantine.forget(now);
+    }
+
+    /// Decides one command of the batch.
+    pub fn decide(&mut self, registry: &Registry, asked: &AppCommand, now: Timestamp) -> Decided {
+        let app = registry.customers.by_no(asked.app);
+        match self.changes_of(registry, &app, &asked.command, now) {
+            Err(Undecided::Refused(refusal)) => Decided::Refused(refusal),
+            Err(Undecided::Conflict) => Decided::NextBatch,
+            Ok(changes) => {
+                if self.conflicts(&changes) {
+                    return Decided::NextBatch;
+                }
+                self.touch(&changes);
+                let done = done_by(&changes);
+                Decided::Changes(changes, done)
+            }
+        }
+    }
+
+    /// Ends, within the batch, what has expired. Entries that the batch touches already come back later.
+    pub fn expire(&mut self, registry: &Registry, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for id in self.expiry.pop_due(now, EXPIRED_PER_ROUND) {
+            let Some(binding) = registry.directory.binding(id) else { continue };
+            let Expiry::At(at) = binding.expiry() else { continue };
+            if at > now {
+                continue; // Modified: it was noted again under its new expiry.
+            }
+            let change = Change::Unbound { binding, cause: UnbindCause::Expired, at };
+            if self.conflicts(std::slice::from_ref(&change)) {
+                self.expiry.note(id, Expiry::At(at));
+            } else {
+                self.touch(std::slice::from_ref(&change));
+                changes.push(change);
+            }
+        }
+        changes
+    }
+
+    /// When auto-unbind has something to do next.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.expiry.next_due()
+    }
+
+    /// Ends, within the batch, everything on an X number that is withdrawn from its app.
+    pub fn vacate(&mut self, registry: &Registry, x: XNumber, now: Timestamp) -> Vec<Change> {
+        let bindings = registry.directory.view(x, |entry| entry.slot.as_ref().map(XSlot::bindings)).flatten();
+        let cause = UnbindCause::NumberWithdrawn;
+        let ends = |binding| Change::Unbound { binding, cause, at: now };
+        let changes: Vec<_> = bindings.unwrap_or_default().into_iter().map(ends).collect();
+        self.touch(&changes);
+        changes
+    }
+
+    /// Takes in a change that is durable.
+    pub fn absorb(&mut self, registry: &Registry, change: &Change) {
+        let load = registry.directory.apply(change);
+        let binding = change.binding();
+        if let Some(pool) = self.pools.get_mut(&binding.app()) {
+            pool.set_load(binding.x(), load);
+        }
+        match change {
+            Change::Bound(binding) | Change::Modified(binding) => {
+                self.expiry.note(binding.id(), binding.expiry())
+            }
+            Change::Unbound { binding, at, .. } => self.quarantine.note(binding, *at),
+        }
+        if self.expiry.len() > 1_000 + 2 * registry.directory.binding_count() {
+            self.rebuild_expiry(registry);
+        }
+    }
+
+    /// Notes, at start-up, that a binding ended a moment ago.
+    pub fn note_ended(&mut self, binding: &AnyBinding, at: Timestamp) {
+        self.quarantine.note(binding, at);
+    }
+
+    /// Adds a number to its app's pool, or changes its area or whether it takes bindings.
+    pub fn put_number(&mut self, record: &NumberRecord) {
+        let pool = self.pools.entry(record.app).or_default();
+        pool.put(record.x, record.area.clone(), record.status.takes_bindings());
+    }
+
+    /// Takes a number out of its app's pool.
+    pub fn remove_number(&mut self, app: AppNo, x: XNumber) {
+        if let Some(pool) = self.pools.get_mut(&app) {
+            pool.remove(x);
+        }
+    }
+
+    /// How many parties are in quarantine on an X number.
+    pub fn quarantined(&self, x: XNumber) -> u32 {
+        self.quarantine.count(x)
+    }
+
+    fn changes_of(
+        &mut self,
+        registry: &Registry,
+        app: &CustomerApp,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, Undecided> {
+        let mode = match command {
+            Command::BindAx(..)
+            | Command::ModifyAx(..)
+            | Command::SetNextCallee { .. }
+            | Command::UnbindAx(..) => Mode::Ax,
+            Command::BindAxb(..) | Command::ModifyAxb(..) | Command::UnbindAxb(..) => Mode::Axb,
+        };
+        if app.mode != mode {
+            return Err(Refusal::WrongMode(app.mode).into());
+        }
+        match command {
+            Command::BindAx(choice, wanted) => {
+                self.check_terms(registry, app, wanted.terms.record, [Some(wanted.a), None])?;
+                self.bind_ax(registry, app, choice, wanted, now)
+            }
+            Command::BindAxb(choice, wanted) => {
+                let parties = [Some(wanted.pair.a()), Some(wanted.pair.b())];
+                self.check_terms(registry, app, wanted.terms.record, parties)?;
+                self.bind_axb(registry, app, choice, wanted, now)
+            }
+            Command::ModifyAx(which, patch) => {
+                self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, None])?;
+                let owned = patch.a.map_or(0, |a| registry.directory.owned_count(app.no, a));
+                self.with_ax(registry, app, *which, now, |binding| ax::modify(binding, patch, owned, now))
+            }
+            Command::SetNextCallee { which, callee, secs, user_data } => {
+                self.check_terms(registry, app, false, [Some(*callee), None])?;
+                let user_data = user_data.clone();
+                self.with_ax(registry, app, *which, now, |binding| {
+                    ax::set_next_callee(binding, *callee, *secs, user_data, now)
+                })
+            }
+            Command::UnbindAx(which, cause) => {
+                self.with_ax(registry, app, *which, now, |binding| Ok(ax::unbind(binding, *cause, now)))
+            }
+            Command::ModifyAxb(id, patch) => {
+                self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, patch.b])?;
+                let x = registry.directory.x_of(*id).ok_or(Refusal::NoSuchBinding)?;
+                on(registry, x, |_, slot| axb::modify(app.no, slot, *id, patch, now))
+            }
+            Command::UnbindAxb(AxbSelector::Id(id), cause) => {
+                let x = registry.directory.x_of(*id).ok_or(Refusal::NoSuchBinding)?;
+                on(registry, x, |_, slot| axb::unbind(app.no, slot, *id, *cause, now))
+            }
+            Command::UnbindAxb(AxbSelector::AllOn(x), cause) => {
+                on_own(registry, app, *x, |_, slot| axb::unbind_all(slot, *cause, now))
+            }
+        }
+    }
+
+    fn bind_axb(
+        &mut self,
+        registry: &Registry,
+        app: &CustomerApp,
+        choice: &XChoice,
+        wanted: &axb::AxbBind,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, Undecided> {
+        let x = match choice {
+            XChoice::Named(x) => *x,
+            XChoice::Chosen(search) => {
+                let fit = |x| self.fit_for_pair(registry, x, wanted.pair, now);
+                self.pool(app.no)?.choose(search, Mode::Axb.capacity(), fit).map_err(Refusal::NoneFree)?
+            }
+        };
+        let added = self.added.get(&x).copied().unwrap_or(0) as usize;
+        let carried =
+            registry.directory.view(x, |entry| entry.slot.as_ref().map_or(0, XSlot::len)).unwrap_or(0);
+        if added > 0 && carried + added >= Mode::Axb.capacity() as usize {
+            return Err(Undecided::Conflict);
+        }
+        let id = self.next_key(now);
+        on_own(registry, app, x, |number, slot| axb::bind(number, slot, wanted, id, now))
+    }
+
+    fn bind_ax(
+        &mut self,
+        registry: &Registry,
+        app: &CustomerApp,
+        choice: &XChoice,
+        wanted: &ax::AxBind,
+        now: Timestamp,
+    ) -> Result<Vec<Change>, Undecided> {
+        let owned = registry.directory.owned_count(app.no, wanted.a);
+        let x = match choice {
+            XChoice::Named(x) => *x,
+            // Said before looking for a number: more numbers would not help.
+            XChoice::Chosen(_) if owned >= ax::X_PER_A_MAX => return Err(Refusal::TooManyX.into()),
+            XChoice::Chosen(search) => {
+                let fit = |x| self.fit_for_owner(x, wanted.a, now);
+                self.pool(app.no)?.choose(search, Mode::Ax.capacity(), fit).map_err(Refusal::NoneFree)?
+            }
+        };
+        let id = self.next_key(now);
+        on_own(registry, app, x, |number, slot| ax::bind(number, slot, wanted, owned, id, now))
+    }
+
+    fn with_ax(
+        &self,
+        registry: &Registry,
+        app: &CustomerApp,
+        which: AxSelector,
+        now: Timestamp,
+        change: impl FnOnce(
+            &crate::domain::binding::Binding<crate::domain::binding::Ax>,
+        ) -> Result<Vec<Change>, Refusal>,
+    ) -> Result<Vec<Change>, Undecided> {
+        let (x, id, a) = match which {
+            AxSelector::Id(id) => {
+                (registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?, Some(id), None)
+            }
+            AxSelector::X(x) => (x, None, None),
+            AxSelector::XAndA(x, a) => (x, None, Some(a)),
+        };
+        let decide = |_: &NumberRecord, slot: Option<&XSlot>| {
+            let binding = ax::live(slot, app.no, id, now)?;
+            if a.is_some_and(|a| a != binding.relation.a) {
+                return Err(Refusal::NoSuchBinding);
+            }
+            change(binding)
+        };
+        if id.is_some() { on(registry, x, decide) } else { on_own(registry, app, x, decide) }
+    }
+
+    /// What holds for the terms and parties of any bind or modify.
+    fn check_terms(
+        &self,
+        registry: &Registry,
+        app: &CustomerApp,
+        record: bool,
+        parties: [Option<E164>; 2],
+    ) -> Result<(), Undecided> {
+        if record && !app.recording {
+            return Err(Refusal::RecordingNotEnabled.into());
+        }
+        let is_x = |party: E164| registry.directory.view(XNumber::new(party), |_| ()).is_some();
+        if parties.into_iter().flatten().any(is_x) {
+            return Err(Refusal::PartyIsX.into());
+        }
+        Ok(())
+    }
+
+    fn pool(&self, app: AppNo) -> Result<&Pool, Refusal> {
+        self.pools.get(&app).ok_or_else(|| Pool::default().none_at_all())
+    }
+
+    fn fit_for_pair(&self, registry: &Registry, x: XNumber, pair: Pair, now: Timestamp) -> Fit {
+        let staged = |party| self.touched.contains(&Touch::Party(x, party));
+        let stands = |party| {
+            registry.directory.view(x, |entry| axb::stands(entry.slot.as_ref(), party, now)).unwrap_or(false)
+        };
+        if [pair.a(), pair.b()].into_iter().any(|party| staged(party) || stands(party)) {
+            Fit::PartyStands
+        } else if self.quarantine.bars_pair(x, pair, now) {
+            Fit::Quarantined
+        } else {
+            Fit::Free
+        }
+    }
+
+    fn fit_for_owner(&self, x: XNumber, a: E164, now: Timestamp) -> Fit {
+        if self.touched.contains(&Touch::Number(x)) {
+            Fit::PartyStands
+        } else if self.quarantine.bars_owner(x, a, now) {
+            Fit::Quarantined
+        } else {
+            Fit::Free
+        }
+    }
+
+    fn conflicts(&self, changes: &[Change]) -> bool {
+        changes.iter().flat_map(touches).any(|touch| self.touched.contains(&touch))
+    }
+
+    fn touch(&mut self, changes: &[Change]) {
+        self.touched.extend(changes.iter().flat_map(touches));
+        for change in changes {
+            if let Change::Bound(binding) = change {
+                *self.added.entry(binding.x()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Drops entries of bindings that were unbound or given another expiry.
+    fn rebuild_expiry(&mut self, registry: &Registry) {
+        let mut fresh = ExpiryQueue::default();
+        registry.directory.view_all(|entry| {
+            for binding in entry.slot.iter().flat_map(XSlot::bindings) {
+                fresh.note(binding.id(), binding.expiry());
+            }
+        });
+        self.expiry = fresh;
+    }
+}
+
+/// Why a command has no changes.
+enum Undecided {
+    Refused(Refusal),
+    Conflict,
+}
+
+impl From<Refusal> for Undecided {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Decides on an X number that a binding id led to.
+fn on(
+    registry: &Registry,
+    x: XNumber,
+    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<Vec<Change>, Refusal>,
+) -> Result<Vec<Change>, Undecided> {
+    let decided = registry.directory.view(x, |entry| decide(&entry.record, entry.slot.as_ref()));
+    Ok(decided.unwrap_or(Err(Refusal::NoSuchBinding))?)
+}
+
+/// Decides on an X number that the app names: it must be one of its own.
+fn on_own(
+    registry: &Registry,
+    app: &CustomerApp,
+    x: XNumber,
+    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<Vec<Change>, Refusal>,
+) -> Result<Vec<Change>, Undecided> {
+    let decided = registry.directory.view(x, |entry| match entry.record.app == app.no {
+        true => decide(&entry.record, entry.slot.as_ref()),
+        false => Err(Refusal::XNotOwned),
+    });
+    Ok(decided.unwrap_or(Err(Refusal::XNotOwned))?)
+}
+
+fn touches(change: &Change) -> Vec<Touch> {
+    match change.binding() {
+        AnyBinding::Ax(binding) => {
+            let owner = Touch::Owner(binding.app, binding.relation.a);
+            vec![Touch::Binding(binding.id), Touch::Number(binding.x), owner]
+        }
+        AnyBinding::Axb(binding) => {
+            let pair = binding.relation.pair;
+            let party = |party| Touch::Party(binding.x, party);
+            vec![Touch::Binding(binding.id), party(pair.a()), party(pair.b())]
+        }
+    }
+}
+
+fn done_by(changes: &[Change]) -> Done {
+    match changes.last() {
+        Some(Change::Bound(binding) | Change::Modified(binding)) => Done::Stands(binding.clone()),
+        _ => Done::Ended(changes.iter().map(|change| change.binding().id()).collect()),
+    }
+}
