@@ -1,1 +1,185 @@
-//! (to be written)
+//! The clock: the one place that reads the time of day and waits for it.
+//!
+//! Everything else takes `now` as an argument. A [`Clock`] follows the system, or the hand of a test. Waiting
+//! is done in short naps, because the system's clock may be set while we wait. Durations are measured with a
+//! [`Stopwatch`], which such a jump does not touch.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::domain::time::Timestamp;
+
+/// Longest wait before the clock is looked at again: how late a jump of the system's clock is noticed.
+const NAP_MAX: Duration = Duration::from_secs(1);
+
+/// Tells the time of day. Cheap to clone; clones tell the same time.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(watch::Receiver<Timestamp>),
+}
+
+impl Clock {
+    /// The system's clock.
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` and moves only by the hand it comes with.
+    pub fn manual(start: Timestamp) -> (Self, ClockHand) {
+        let (sender, receiver) = watch::channel(start);
+        (Self(Source::Manual(receiver)), ClockHand(sender))
+    }
+
+    /// The time of day. May be earlier than the last answer: clocks are set back.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(time) => *time.borrow(),
+        }
+    }
+
+    /// Returns as soon as the clock shows `at` or later; at most a second late when it is set forward
+    /// meanwhile. Dropping the future is harmless.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        match &self.0 {
+            Source::System => {
+                while let Some(nap) = next_nap(self.now(), at) {
+                    tokio::time::sleep(nap).await;
+                }
+            }
+            Source::Manual(time) => {
+                if time.clone().wait_for(|now| *now >= at).await.is_err() {
+                    // The hand is gone, so this clock stands still for ever, and `at` never comes.
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+/// Moves a manual [`Clock`] and all its clones.
+#[derive(Debug)]
+pub struct ClockHand(watch::Sender<Timestamp>);
+
+impl ClockHand {
+    /// Moves the clock on by `step`.
+    pub fn advance(&self, step: Duration) {
+        self.0.send_modify(|now| *now = now.after(step));
+    }
+
+    /// Sets the clock, forward or back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.send_replace(now);
+    }
+}
+
+/// Measures how long something takes, whatever happens to the time of day meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts to measure.
+    #[expect(clippy::disallowed_methods, reason = "this is where durations begin")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the time of day")]
+fn system_now() -> Timestamp {
+    // A clock before 1970 is a machine that has not set its clock yet: the beginning of time will do.
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(0).after(since_epoch.saturating_sub(Duration::from_millis(1)))
+}
+
+/// How long to sleep before looking at the clock again; `None` when `at` has come.
+fn next_nap(now: Timestamp, at: Timestamp) -> Option<Duration> {
+    (now < at).then(|| at.since(now).min(NAP_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn is_done(future: impl Future<Output = ()>) -> bool {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn a_manual_clock_and_its_clones_move_only_by_the_hand() {
+        let (clock, hand) = Clock::manual(NOON);
+        let clone = clock.clone();
+        assert_eq!(clock.now(), NOON);
+        hand.advance(Duration::from_millis(1_500));
+        assert_eq!(clock.now().millis(), NOON.millis() + 1_500);
+        hand.set(NOON);
+        assert_eq!(clone.now(), NOON);
+    }
+
+    #[test]
+    fn sleep_on_a_manual_clock_ends_at_the_instant_and_not_before() {
+        let (clock, hand) = Clock::manual(NOON);
+        let at = NOON.after(Duration::from_secs(60));
+        let mut sleep = pin!(clock.sleep_until(at));
+        assert!(!is_done(sleep.as_mut()));
+        hand.advance(Duration::from_millis(59_999));
+        assert!(!is_done(sleep.as_mut()));
+        hand.advance(Duration::from_millis(1));
+        assert!(is_done(sleep.as_mut()));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_sleeps_is_woken_by_the_hand() {
+        let (clock, hand) = Clock::manual(NOON);
+        let at = NOON.after(Duration::from_secs(3_600));
+        let sleeper = tokio::spawn(async move { clock.sleep_until(at).await });
+        hand.set(at);
+        sleeper.await.unwrap();
+    }
+
+    #[test]
+    fn sleep_until_a_past_instant_returns_at_once() {
+        assert!(is_done(Clock::system().sleep_until(Timestamp::from_secs(1))));
+        assert!(is_done(Clock::manual(NOON).0.sleep_until(NOON)));
+    }
+
+    #[test]
+    fn a_clock_without_a_hand_never_reaches_the_future() {
+        let (clock, hand) = Clock::manual(NOON);
+        drop(hand);
+        assert_eq!(clock.now(), NOON);
+        assert!(!is_done(clock.sleep_until(NOON.after(Duration::from_millis(1)))));
+    }
+
+    #[test]
+    fn a_nap_ends_at_the_instant_or_after_a_second_whichever_is_first() {
+        let after = |millis| NOON.after(Duration::from_millis(millis));
+        assert_eq!(next_nap(NOON, NOON), None);
+        assert_eq!(next_nap(after(1), NOON), None);
+        assert_eq!(next_nap(NOON, after(400)), Some(Duration::from_millis(400)));
+        assert_eq!(next_nap(NOON, after(5_000)), Some(NAP_MAX));
+    }
+
+    #[test]
+    fn the_system_clock_counts_from_1970() {
+        let long_past = Timestamp::from_secs(1_600_000_000);
+        let far_future = Timestamp::from_secs(32_503_680_000);
+        assert!((long_past..far_future).contains(&Clock::system().now()));
+    }
+}
