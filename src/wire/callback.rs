@@ -1,0 +1,233 @@
+//! The bodies of what is pushed to customers: call events, CDRs and X-number status (callbacks 2, 5 and 7).
+//! A body is written once, when the notice is queued, and pushed byte for byte the same each time.
+
+use serde::Serialize;
+
+use super::time_text::format_utc;
+use crate::domain::call::{Call, Cdr, Stage};
+use crate::domain::customer::NumberStatus;
+use crate::domain::id::{AppKey, PublicIds};
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::route::Route;
+
+/// What the bodies of all apps have in common.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Makes subscriptionIds.
+    pub ids: PublicIds,
+    /// `spId` in a CDR.
+    pub sp_id: Box<str>,
+    /// `hostName` in a CDR.
+    pub host_name: Box<str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventBody<'a> {
+    event_type: &'static str,
+    status_info: StatusInfo<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusInfo<'a> {
+    session_id: &'a str,
+    timestamp: String,
+    caller: String,
+    called: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_desc: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data: Option<&'a str>,
+}
+
+/// The notice of one stage of a call; `None` when the stage has not been reported.
+pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
+    let event = call.event(stage)?;
+    let through = call.through();
+    let (caller, called) = shown_numbers(call, stage);
+    let release = (stage == Stage::Released).then(|| call.release());
+    let body = EventBody {
+        event_type: stage.as_str(),
+        status_info: StatusInfo {
+            session_id: &call.session,
+            timestamp: format_utc(event.at),
+            caller,
+            called,
+            state_code: release.map(|release| release.state.number()),
+            state_desc: release.map(|release| release.state.desc()),
+            subscription_id: through.map(|through| origin.ids.subscription(through.subscription)),
+            user_data: through.and_then(|through| through.user_data.as_deref()),
+        },
+    };
+    Some(to_json(&body))
+}
+
+/// `caller` and `called` as callbacks 2.2 has them: the real caller and X while the call comes in; X and the
+/// real callee from the moment the gateway's side dials. A call that was never forwarded stays with the first.
+fn shown_numbers(call: &Call, stage: Stage) -> (String, String) {
+    let decision = call.decision.as_ref();
+    let dialled = decision.and_then(|decision| decision.called);
+    let forwarded = stage != Stage::Incoming && call.reached(Stage::Outgoing).is_some();
+    match decision.map(|decision| &decision.route) {
+        Some(Route::Connect(connect)) if forwarded || !matches!(stage, Stage::Incoming | Stage::Released) => {
+            (connect.display.expose(), connect.callee.expose())
+        }
+        _ => (decision.map(|decision| party(decision.caller)).unwrap_or_default(), exposed(dialled)),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeBody<'a> {
+    event_type: &'static str,
+    fee_lst: Vec<FeeInfo<'a>>,
+}
+
+/// Member order as in the documented sample (callbacks 5.2).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeInfo<'a> {
+    direction: u8,
+    sp_id: &'a str,
+    app_key: &'a str,
+    icid: String,
+    bind_num: String,
+    session_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<String>,
+    caller_num: String,
+    callee_num: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fwd_display_num: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fwd_dst_num: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_in_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fwd_start_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fwd_alerting_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fwd_answer_time: Option<String>,
+    call_end_time: String,
+    fwd_unasw_rsn: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail_time: Option<String>,
+    ul_fail_reason: u16,
+    sip_status_code: u16,
+    call_out_unasw_rsn: u16,
+    record_flag: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_start_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_domain: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_bucket_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_object_name: Option<&'a str>,
+    tts_play_times: u8,
+    tts_trans_duration: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mpty_id: Option<String>,
+    service_type: &'static str,
+    host_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data: Option<&'a str>,
+}
+
+/// The notice of one to 50 CDRs of one app.
+pub fn fee(cdrs: &[Cdr], app: &AppKey, origin: &Origin) -> Vec<u8> {
+    let fee_lst = cdrs.iter().map(|cdr| fee_record(cdr, app, origin)).collect();
+    to_json(&FeeBody { event_type: "fee", fee_lst })
+}
+
+fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<'a> {
+    let subscription = cdr.subscription.map(|id| origin.ids.subscription(id));
+    let recording = cdr.recording.as_ref();
+    FeeInfo {
+        direction: cdr.direction,
+        sp_id: &origin.sp_id,
+        app_key: app.as_str(),
+        icid: icid(cdr),
+        bind_num: cdr.x.expose(),
+        session_id: &cdr.session,
+        subscription_id: subscription.clone(),
+        caller_num: party(cdr.caller),
+        callee_num: cdr.x.expose(),
+        fwd_display_num: cdr.destination.map(|_| cdr.x.expose()),
+        fwd_dst_num: cdr.destination.map(E164::expose),
+        call_in_time: cdr.call_in.map(format_utc),
+        fwd_start_time: cdr.forward_start.map(format_utc),
+        fwd_alerting_time: cdr.alerting.map(format_utc),
+        fwd_answer_time: cdr.answer.map(format_utc),
+        call_end_time: format_utc(cdr.end),
+        fwd_unasw_rsn: cdr.release.q850,
+        fail_time: cdr.answer.is_none().then(|| format_utc(cdr.end)),
+        ul_fail_reason: cdr.release.fail_reason,
+        sip_status_code: cdr.release.sip,
+        call_out_unasw_rsn: 0,
+        record_flag: u8::from(recording.is_some()),
+        record_start_time: recording.map(|recording| format_utc(recording.started_at)),
+        record_domain: recording.map(|recording| &*recording.domain),
+        record_bucket_name: recording.map(|recording| &*recording.bucket),
+        record_object_name: recording.map(|recording| &*recording.object),
+        tts_play_times: 0,
+        tts_trans_duration: 0,
+        mpty_id: subscription,
+        service_type: cdr.mode.service_type(),
+        host_name: &origin.host_name,
+        user_data: cdr.user_data.as_deref(),
+    }
+}
+
+/// `icid`: unique per CDR and the same on every push (client-tolerances G52).
+pub fn icid(cdr: &Cdr) -> String {
+    format!("{}.{}.{}", cdr.session, cdr.id.millis(), cdr.id.get())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NumberStatusBody {
+    event_type: &'static str,
+    num_info: Vec<NumInfo>,
+}
+
+#[derive(Serialize)]
+struct NumInfo {
+    number: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+}
+
+/// The notice that X numbers changed their status; at most 100 in one.
+pub fn number_status(numbers: &[(XNumber, NumberStatus)]) -> Vec<u8> {
+    let num_info = numbers.iter().map(|(x, status)| NumInfo {
+        number: x.expose(),
+        status: status.code(),
+        cause: status.cause().map(|cause| cause.to_string()),
+    });
+    to_json(&NumberStatusBody { event_type: "numStatus", num_info: num_info.collect() })
+}
+
+/// A calling party as customers see it: a withheld one is an empty text, because the member must be there
+/// (client-tolerances G48).
+fn party(party: CallingParty) -> String {
+    match party {
+        CallingParty::Number(number) => number.expose(),
+        CallingParty::Withheld | CallingParty::Unusable => String::new(),
+    }
+}
+
+fn exposed(number: Option<E164>) -> String {
+    number.map(E164::expose).unwrap_or_default()
+}
+
+fn to_json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("bodies have text keys and no failing members")
+}
