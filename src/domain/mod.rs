@@ -9,6 +9,7 @@ pub mod flow;
 pub mod id;
 pub mod nonce;
 pub mod number;
+pub mod release;
 pub mod signature;
 pub mod time;
 pub mod whitelist;
