@@ -4,6 +4,7 @@
 //! random draws are arguments. That is what lets the same functions run in production, in property tests
 //! against a naive model and in the seeded simulation. `tests/it/tidy.rs` holds this folder to it.
 
+pub mod area;
 pub mod ban;
 pub mod flow;
 pub mod id;

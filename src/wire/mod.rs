@@ -4,6 +4,7 @@
 //! hostile: every reader here is bounded, takes any bytes, and answers with a [`result_code::ResultCode`] or
 //! an error of its own, never with a panic. Nothing here waits, stores, or knows about HTTP connections.
 
+pub mod area_csv;
 pub mod auth_header;
 pub mod result_code;
 pub mod time_text;
