@@ -112,15 +112,15 @@ impl Pool {
             return Err(tally.into_none_free(None, true));
         }
         if let Some(area) = &search.area {
-            let in_area = self.by_area.get(&Some(area.clone()));
+            let in_area = self.by_area.get(&Some(*area));
             if let Some(x) = self.first_fitting(in_area, capacity, &fit, &mut tally) {
                 return Ok(x);
             }
         }
         if strict {
-            return Err(tally.into_none_free(search.area.clone(), false));
+            return Err(tally.into_none_free(search.area, false));
         }
-        let province = search.province.iter().filter_map(|area| self.by_area.get(&Some(area.clone())));
+        let province = search.province.iter().filter_map(|area| self.by_area.get(&Some(*area)));
         if let Some(x) = self.first_fitting(province, capacity, &fit, &mut tally) {
             return Ok(x);
         }
@@ -161,7 +161,7 @@ impl Pool {
     }
 
     fn enter(&mut self, x: XNumber, seat: Seat) {
-        self.by_area.entry(seat.area.clone()).or_default().insert((seat.load, x));
+        self.by_area.entry(seat.area).or_default().insert((seat.load, x));
         self.seats.insert(x, seat);
     }
 }

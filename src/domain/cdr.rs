@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::call::{Call, Cdr, Stage};
 use super::id::{AppNo, RowKey};
-use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, release};
+use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy};
 use super::route::Route;
 use super::time::Timestamp;
 
@@ -41,7 +41,7 @@ impl Call {
             answered: self.was_answered(),
             rejected_with,
         };
-        release(report, progress)
+        Release::of(report, progress)
     }
 
     /// Whether the callee answered: an answer event says so, or the end does.

@@ -33,5 +33,8 @@ pub mod delivery;
 pub mod dispatch;
 
 // Who may ask.
+pub mod ban;
+pub mod flow;
+pub mod nonce;
 pub mod signature;
 pub mod whitelist;

@@ -68,9 +68,16 @@ impl E164 {
         format!("+{}", self.0)
     }
 
-    /// National significant digits of a Chinese number, or `None` for another country.
-    pub(crate) fn chinese_national(self) -> Option<String> {
-        self.0.to_string().strip_prefix("86").map(str::to_owned)
+    /// How many digits the number has: 3 to 18.
+    pub const fn digit_count(self) -> u32 {
+        self.0.ilog10() + 1
+    }
+
+    /// The national significant digits of a Chinese number as one word, or `None` for another country.
+    pub const fn chinese_national(self) -> Option<NonZeroU64> {
+        let national_digits = self.digit_count() - 2;
+        let unit = 10_u64.pow(national_digits);
+        if self.0.get() / unit == 86 { NonZeroU64::new(self.0.get() % unit) } else { None }
     }
 }
 
@@ -217,6 +224,18 @@ mod tests {
         assert_eq!(E164::from_word(0), None);
         assert_eq!(E164::from_word(99), None);
         assert_eq!(E164::from_word(u64::MAX), None);
+    }
+
+    #[test]
+    fn national_digits_are_what_follows_86() {
+        let national = |text| E164::parse(text).unwrap().chinese_national().map(NonZeroU64::get);
+        assert_eq!(national("+8613800000001"), Some(13_800_000_001));
+        assert_eq!(national("+861"), Some(1));
+        assert_eq!(national("+860"), None);
+        assert_eq!(national("+85212345678"), None);
+        assert_eq!(national("+186"), None);
+        assert_eq!(E164::parse("+999999999999999999").unwrap().digit_count(), 18);
+        assert_eq!(E164::parse("+100").unwrap().digit_count(), 3);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl fmt::Display for NoneFree {
             return f.write_str("The area of A is not known and areaMatchMode is strict.");
         }
         match &self.area {
-            Some(area) => write!(f, "Of {} X numbers in area {}", self.looked_at, area.as_str())?,
+            Some(area) => write!(f, "Of {} X numbers in area {}", self.looked_at, area)?,
             None => write!(f, "Of {} X numbers", self.looked_at)?,
         }
         let Self { not_usable, full, party_stands, quarantined, .. } = self;

@@ -113,15 +113,15 @@ impl RejectCause {
 
     /// The state code that the customer is told (callbacks 8).
     pub const fn state_code(self) -> StateCode {
-        StateCode(match self {
-            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => 8014,
-            Self::NumberUnusable(_) => 8055,
-            Self::AppSuspended => 8051,
-            Self::NoAxBinding => 8018,
-            Self::Direction => 8016,
-            Self::NoNextCallee => 8013,
-            Self::NextCalleeExpired => 8019,
-        })
+        match self {
+            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
+            Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
+            Self::AppSuspended => StateCode::APP_SUSPENDED,
+            Self::NoAxBinding => StateCode::NO_PERMISSION,
+            Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
+            Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
+            Self::NextCalleeExpired => StateCode::NO_CALLBACK_RECORD,
+        }
     }
 
     /// The SIP status and the Q.850 cause that the switch gives the caller.

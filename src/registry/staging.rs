@@ -169,7 +169,7 @@ impl Staging {
     /// Adds a number to its app's pool, or changes its area or whether it takes bindings.
     pub fn put_number(&mut self, record: &NumberRecord) {
         let pool = self.pools.entry(record.app).or_default();
-        pool.put(record.x, record.area.clone(), record.status.takes_bindings());
+        pool.put(record.x, record.area, record.status.takes_bindings());
     }
 
     /// Takes a number out of its app's pool.

@@ -44,7 +44,7 @@ pub struct AxMeant {
 /// AX bind (customer-api 3.1).
 pub fn ax_bind(fields: &Fields) -> Result<(XWish, AxBind), Unreadable> {
     let a = fields.required_number("origNum")?;
-    let wish = match fields.x_number("privateNum", ResultCode::XNotOwnedAx)? {
+    let wish = match fields.x_number("privateNum", ResultCode::AccountMissing)? {
         Some(x) => XWish::Named(x),
         None => {
             let area = fields.area()?;
@@ -72,7 +72,7 @@ pub fn ax_modify(fields: &Fields) -> Result<(AxMeant, AxPatch), Unreadable> {
     let meant = AxMeant {
         subscription: fields.text("subscriptionId")?.map(str::to_owned),
         a: None,
-        x: fields.x_number("privateNum", ResultCode::XNotOwnedAx)?,
+        x: fields.x_number("privateNum", ResultCode::AccountMissing)?,
     };
     if meant == AxMeant::default() {
         return Err(Unreadable::invalid("Give subscriptionId or privateNum."));
@@ -106,7 +106,7 @@ pub fn ax_query(fields: &Fields) -> Result<AxMeant, Unreadable> {
     if let Some(a) = fields.number("origNum")? {
         return Ok(AxMeant { a: Some(a), ..AxMeant::default() });
     }
-    let x = fields.x_number("privateNum", ResultCode::NoSuchRecordAx)?;
+    let x = fields.x_number("privateNum", ResultCode::RecordMissing)?;
     if x.is_none() {
         return Err(Unreadable::invalid("Give subscriptionId, origNum or privateNum."));
     }
@@ -129,7 +129,7 @@ pub fn ax_next_callee(fields: &Fields) -> Result<(AxMeant, NextCalleeWish), Unre
     let meant = AxMeant {
         subscription: fields.text("subscriptionId")?.map(str::to_owned),
         a: fields.number("origNum")?,
-        x: fields.x_number("privateNum", ResultCode::NoSuchRecordAx)?,
+        x: fields.x_number("privateNum", ResultCode::RecordMissing)?,
     };
     if meant == AxMeant::default() {
         return Err(Unreadable::invalid("Give subscriptionId, privateNum or origNum."));
@@ -148,8 +148,9 @@ pub fn ax_next_callee(fields: &Fields) -> Result<(AxMeant, NextCalleeWish), Unre
 /// AXB bind (customer-api 4.1).
 pub fn axb_bind(fields: &Fields) -> Result<(XWish, AxbBind), Unreadable> {
     let (a, b) = (fields.required_number("callerNum")?, fields.required_number("calleeNum")?);
-    let pair = Pair::new(a, b).ok_or_else(|| Unreadable::invalid("callerNum and calleeNum must not be equal."))?;
-    let wish = match fields.x_number("relationNum", ResultCode::XNotOwnedAxb)? {
+    let pair =
+        Pair::new(a, b).ok_or_else(|| Unreadable::invalid("callerNum and calleeNum must not be equal."))?;
+    let wish = match fields.x_number("relationNum", ResultCode::ResourceNotApplied)? {
         Some(x) => XWish::Named(x),
         None => XWish::InArea(fields.area()?, fields.area_match()?),
     };
@@ -160,7 +161,8 @@ pub fn axb_bind(fields: &Fields) -> Result<(XWish, AxbBind), Unreadable> {
 /// AXB modify (customer-api 4.3).
 pub fn axb_modify(fields: &Fields) -> Result<(String, AxbPatch), Unreadable> {
     let subscription = fields.text("subscriptionId")?;
-    let subscription = subscription.ok_or_else(|| Unreadable::invalid("subscriptionId is missing."))?.to_owned();
+    let subscription =
+        subscription.ok_or_else(|| Unreadable::invalid("subscriptionId is missing."))?.to_owned();
     let patch = AxbPatch {
         a: fields.number("callerNum")?,
         b: fields.number("calleeNum")?,
@@ -184,8 +186,8 @@ pub fn axb_unbind(fields: &Fields) -> Result<AxbMeant, Unreadable> {
     if let Some(subscription) = fields.text("subscriptionId")? {
         return Ok(AxbMeant::Subscription(subscription.to_owned()));
     }
-    let x = fields.x_number("relationNum", ResultCode::XNotOwnedAxb)?;
-    x.map(AxbMeant::AllOn).ok_or(Unreadable::code(ResultCode::XNotOwnedAxb))
+    let x = fields.x_number("relationNum", ResultCode::ResourceNotApplied)?;
+    x.map(AxbMeant::AllOn).ok_or(Unreadable::code(ResultCode::ResourceNotApplied))
 }
 
 /// What an AXB query asks for.
@@ -209,7 +211,7 @@ pub struct AxbQuery {
 pub fn axb_query(fields: &Fields) -> Result<AxbQuery, Unreadable> {
     let query = AxbQuery {
         subscription: fields.text("subscriptionId")?.map(str::to_owned),
-        x: fields.x_number("relationNum", ResultCode::XNotOwnedAxb)?,
+        x: fields.x_number("relationNum", ResultCode::ResourceNotApplied)?,
         a: fields.number("callerNum")?,
         b: fields.number("calleeNum")?,
         page_index: fields.integer("pageIndex", 1, u32::MAX).ok().flatten().unwrap_or(1),
@@ -319,7 +321,8 @@ struct PreVoice {
 
 impl PreVoice {
     fn of(extras: &Extras) -> Option<Self> {
-        let (caller_hint_tone, callee_hint_tone) = (extras.a_calls_tone.clone(), extras.others_call_tone.clone());
+        let (caller_hint_tone, callee_hint_tone) =
+            (extras.a_calls_tone.clone(), extras.others_call_tone.clone());
         let any = caller_hint_tone.is_some() || callee_hint_tone.is_some();
         any.then_some(Self { caller_hint_tone, callee_hint_tone })
     }

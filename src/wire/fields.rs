@@ -106,7 +106,8 @@ impl Fields {
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
-        let value = value.and_then(|value| u32::try_from(value).ok()).filter(|value| (min..=max).contains(value));
+        let value =
+            value.and_then(|value| u32::try_from(value).ok()).filter(|value| (min..=max).contains(value));
         value.map(Some).ok_or_else(|| Unreadable::invalid(format!("{name} must be {min} to {max}.")))
     }
 
@@ -167,7 +168,9 @@ impl Fields {
     pub fn user_data(&self) -> Result<Option<Box<str>>, Unreadable> {
         let Some(text) = self.given_text("userData")? else { return Ok(None) };
         if text.chars().count() > USER_DATA_CHARS_MAX {
-            return Err(Unreadable::invalid(format!("userData has more than {USER_DATA_CHARS_MAX} characters.")));
+            return Err(Unreadable::invalid(format!(
+                "userData has more than {USER_DATA_CHARS_MAX} characters."
+            )));
         }
         Ok(Some(text.into()))
     }
@@ -207,7 +210,11 @@ impl Fields {
 
 /// `60.0` is 60: some languages write every number that way.
 fn whole(value: f64) -> Option<u64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a small whole number")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a small whole number"
+    )]
     (value.fract() == 0.0 && (0.0..=1e9).contains(&value)).then_some(value as u64)
 }
 
@@ -230,7 +237,11 @@ mod tests {
             ("null", None),
             ("\"\"", None),
         ] {
-            assert_eq!(fields(&format!("{{\"recordFlag\":{json}}}")).boolean("recordFlag"), Ok(expected), "{json}");
+            assert_eq!(
+                fields(&format!("{{\"recordFlag\":{json}}}")).boolean("recordFlag"),
+                Ok(expected),
+                "{json}"
+            );
         }
         let refused = fields("{\"recordFlag\":\"maybe\"}").boolean("recordFlag").unwrap_err();
         assert_eq!(refused.what, "recordFlag must be true or false.");
@@ -239,17 +250,23 @@ mod tests {
     #[test]
     fn whole_numbers_come_as_numbers_or_as_digits_and_stay_in_range() {
         for (json, expected) in [("60", Some(60)), ("\"60\"", Some(60)), ("60.0", Some(60)), ("null", None)] {
-            assert_eq!(fields(&format!("{{\"duration\":{json}}}")).integer("duration", 0, 100), Ok(expected), "{json}");
+            assert_eq!(
+                fields(&format!("{{\"duration\":{json}}}")).integer("duration", 0, 100),
+                Ok(expected),
+                "{json}"
+            );
         }
         for json in ["101", "-1", "60.5", "\"x\"", "[]", "1e300", "true"] {
-            let refused = fields(&format!("{{\"duration\":{json}}}")).integer("duration", 0, 100).unwrap_err();
+            let refused =
+                fields(&format!("{{\"duration\":{json}}}")).integer("duration", 0, 100).unwrap_err();
             assert_eq!(refused.what, "duration must be 0 to 100.", "{json}");
         }
     }
 
     #[test]
     fn a_query_is_read_as_a_form_and_empty_values_are_absent() {
-        let query = Fields::from_query(Some("subscriptionId=&relationNum=%2B8617000000001&fileName=a+b%2Bc.wav"));
+        let query =
+            Fields::from_query(Some("subscriptionId=&relationNum=%2B8617000000001&fileName=a+b%2Bc.wav"));
         assert_eq!(query.text("subscriptionId"), Ok(None));
         assert_eq!(query.text("fileName"), Ok(Some("a b+c.wav")));
         let bare = Fields::from_query(Some("relationNum=+8617000000001"));
