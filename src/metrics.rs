@@ -1,1 +1,142 @@
-//! (to be written)
+//! Every metric: its name, its help text and its labels, declared once.
+//!
+//! Labels have few values that we choose; an app key, a number or a URL is never one.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// All metrics of one gateway.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered, by `listener` (customer, switch, operator) and HTTP `status`.
+    pub requests: IntCounterVec,
+    /// Answers on the customer listener, by `code`.
+    pub result_codes: IntCounterVec,
+    /// Requests that reused a nonce within the clock window.
+    pub nonces_reused: IntCounter,
+    /// Client addresses that were banned.
+    pub bans: IntCounter,
+    /// Bindings that stand.
+    pub bindings: IntGauge,
+    /// X numbers.
+    pub numbers: IntGauge,
+    /// Calls of which something was reported and that are not closed.
+    pub calls_open: IntGauge,
+    /// Bindings that ended, by `cause`.
+    pub unbinds: IntCounterVec,
+    /// Route answers, by `answer`: connect, or the cause of a reject.
+    pub routes: IntCounterVec,
+    /// Switch events, by `fate`: accepted, duplicate, parked.
+    pub events: IntCounterVec,
+    /// CDRs made, by `end`: reported or swept.
+    pub cdrs: IntCounterVec,
+    /// Pushes made, by `outcome`: delivered, failed.
+    pub pushes: IntCounterVec,
+    /// Deliveries given up after the last push of the schedule.
+    pub exhausted: IntCounter,
+    /// Deliveries that wait for their (next) push.
+    pub deliveries_waiting: IntGauge,
+    /// Pushes under way.
+    pub deliveries_in_flight: IntGauge,
+    /// Age in seconds of the oldest delivery that is due and not being pushed.
+    pub delivery_oldest_due_seconds: IntGauge,
+    /// How late pushes start, in seconds after they were due.
+    pub push_lateness_seconds: Histogram,
+    /// How long commits take, in seconds.
+    pub commit_seconds: Histogram,
+    /// How many commands and reports share a commit.
+    pub commit_jobs: Histogram,
+    /// Commits that failed.
+    pub store_errors: IntCounter,
+    /// 1 while the gateway serves, 0 while it loads or stops.
+    pub serving: IntGauge,
+}
+
+impl Metrics {
+    /// Fresh metrics, all zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help).expect("the name is valid");
+            registry.register(Box::new(counter.clone())).expect("each metric is declared once");
+            counter
+        };
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels).expect("the names are valid");
+            registry.register(Box::new(counters.clone())).expect("each metric is declared once");
+            counters
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help).expect("the name is valid");
+            registry.register(Box::new(gauge.clone())).expect("each metric is declared once");
+            gauge
+        };
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+            let histogram = Histogram::with_opts(options).expect("the name is valid");
+            registry.register(Box::new(histogram.clone())).expect("each metric is declared once");
+            histogram
+        };
+        let commit_buckets = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+        Self {
+            requests: counters("privnum_requests_total", "Requests answered.", &["listener", "status"]),
+            result_codes: counters("privnum_result_codes_total", "Answers to customers by result code.", &["code"]),
+            nonces_reused: counter("privnum_nonces_reused_total", "Requests that reused a nonce."),
+            bans: counter("privnum_bans_total", "Client addresses that were banned."),
+            bindings: gauge("privnum_bindings", "Bindings that stand."),
+            numbers: gauge("privnum_numbers", "X numbers."),
+            calls_open: gauge("privnum_calls_open", "Calls that are not closed."),
+            unbinds: counters("privnum_unbinds_total", "Bindings that ended.", &["cause"]),
+            routes: counters("privnum_routes_total", "Route answers.", &["answer"]),
+            events: counters("privnum_events_total", "Switch events.", &["fate"]),
+            cdrs: counters("privnum_cdrs_total", "CDRs made.", &["end"]),
+            pushes: counters("privnum_pushes_total", "Pushes made.", &["outcome"]),
+            exhausted: counter("privnum_deliveries_exhausted_total", "Deliveries given up after the last push."),
+            deliveries_waiting: gauge("privnum_deliveries_waiting", "Deliveries that wait for a push."),
+            deliveries_in_flight: gauge("privnum_deliveries_in_flight", "Pushes under way."),
+            delivery_oldest_due_seconds: gauge(
+                "privnum_delivery_oldest_due_seconds",
+                "Age of the oldest delivery that is due and not being pushed.",
+            ),
+            push_lateness_seconds: histogram(
+                "privnum_push_lateness_seconds",
+                "How late pushes start.",
+                &[0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0],
+            ),
+            commit_seconds: histogram("privnum_commit_seconds", "How long commits take.", &commit_buckets),
+            commit_jobs: histogram(
+                "privnum_commit_jobs",
+                "How many commands and reports share a commit.",
+                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0],
+            ),
+            store_errors: counter("privnum_store_errors_total", "Commits that failed."),
+            serving: gauge("privnum_serving", "1 while the gateway serves."),
+            registry,
+        }
+    }
+
+    /// Everything in the Prometheus text format.
+    pub fn render(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics encode as text")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_shows_in_the_text() {
+        let metrics = Metrics::new();
+        metrics.requests.with_label_values(&["customer", "200"]).inc();
+        assert!(metrics.render().contains("privnum_requests_total{listener=\"customer\",status=\"200\"} 1"));
+    }
+}

@@ -297,6 +297,8 @@ pub struct Cdr {
     pub recording: Option<Recording>,
     /// No end was reported; the sweeper closed the call. For operators; customers see an ordinary CDR.
     pub swept: bool,
+    /// The delivery it was pushed with; `None` when the app has no CDR address.
+    pub delivery: Option<RowKey>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! From the events of a call to its CDR, and which CDRs share a push (callbacks 5).
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::call::{Call, Cdr, Stage};
+use super::call::{Call, CallId, Cdr, Stage};
 use super::id::{AppNo, RowKey};
 use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy};
 use super::route::Route;
@@ -109,6 +110,7 @@ impl Call {
             release: self.release(),
             recording: self.recording.clone(),
             swept: end.is_none(),
+            delivery: None,
         })
     }
 
@@ -143,4 +145,58 @@ pub fn batches(cdrs: Vec<Cdr>) -> Vec<(AppNo, Vec<Cdr>)> {
         }
     }
     batches
+}
+
+/// Ended calls whose CDRs are not made yet. The first call of an app that ends opens a window; all that end
+/// before it closes share a push (callbacks 1.4).
+#[derive(Debug)]
+pub struct ClosingQueue {
+    window: Duration,
+    closes_at: HashMap<AppNo, Timestamp>,
+    due: BTreeMap<Timestamp, Vec<CallId>>,
+}
+
+impl ClosingQueue {
+    /// With this window; zero = every CDR on its own.
+    pub fn new(window: Duration) -> Self {
+        Self { window, closes_at: HashMap::new(), due: BTreeMap::new() }
+    }
+
+    /// Notes that a call ended. `None` = it concerns no app, so that nothing is merged.
+    pub fn note(&mut self, call: CallId, app: Option<AppNo>, now: Timestamp) {
+        let fresh = now.after(self.window);
+        let at = match app {
+            None => fresh,
+            Some(app) => {
+                let open = self.closes_at.get(&app).copied().filter(|&at| at > now);
+                let at = open.unwrap_or(fresh);
+                self.closes_at.insert(app, at);
+                at
+            }
+        };
+        self.due.entry(at).or_default().push(call);
+    }
+
+    /// Puts a call off until `at`.
+    pub fn postpone(&mut self, call: CallId, at: Timestamp) {
+        self.due.entry(at).or_default().push(call);
+    }
+
+    /// When the next window closes.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.due.keys().next().copied()
+    }
+
+    /// Takes the calls whose windows have closed, at most about `limit`.
+    pub fn pop_due(&mut self, now: Timestamp, limit: usize) -> Vec<CallId> {
+        let mut calls = Vec::new();
+        while let Some(window) = self.due.first_entry().filter(|window| *window.key() <= now) {
+            if calls.len() >= limit {
+                break;
+            }
+            calls.append(&mut window.remove());
+        }
+        self.closes_at.retain(|_, at| *at > now);
+        calls
+    }
 }

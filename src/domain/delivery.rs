@@ -51,6 +51,11 @@ pub enum State {
 }
 
 impl State {
+    /// Whether another push is to come.
+    pub const fn is_pending(self) -> bool {
+        matches!(self, Self::Pending)
+    }
+
     /// The word in the store and the operator API.
     pub const fn as_str(self) -> &'static str {
         match self {

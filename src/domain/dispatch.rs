@@ -5,6 +5,7 @@
 //! order of the call's stages; re-pushes may overtake (delivery R5).
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use super::delivery::Delivery;
 use super::id::{AppNo, RowKey};
@@ -102,6 +103,13 @@ impl Dispatch {
             self.enqueue(after, now);
         }
         self.drop_empty_lane(before.app);
+    }
+
+    /// Puts back what was in flight, as it was: its push is not on record. It is due again in five seconds.
+    pub fn put_back(&mut self, id: RowKey, now: Timestamp) {
+        let Some(&before) = self.in_flight.get(&id) else { return };
+        let due = now.after(Duration::from_secs(5));
+        self.ended(Delivery { due, ..before }, true, now);
     }
 
     /// Takes a delivery out of whatever queue it waits in, unless it is in flight.

@@ -128,6 +128,13 @@ impl Staging {
         changes
     }
 
+    /// Takes back what [`Staging::expire`] took out: the batch was not written.
+    pub fn note_again<'a>(&mut self, expired: impl Iterator<Item = &'a Change>) {
+        for change in expired {
+            self.expiry.note(change.binding().id(), change.binding().expiry());
+        }
+    }
+
     /// When auto-unbind has something to do next.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next_due()

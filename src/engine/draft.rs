@@ -1,0 +1,74 @@
+//! A batch in the making: what is to be written, and what happens once it is durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::binding::{Change, UnbindCause};
+use crate::domain::call::{Call, CallId};
+use crate::domain::customer::{CustomerApp, NumberRecord};
+use crate::domain::delivery::Delivery;
+use crate::domain::id::AppNo;
+use crate::domain::number::XNumber;
+use crate::domain::time::Timestamp;
+use crate::store::{Batch, Write};
+
+/// What is written together, and its consequences in memory.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// For the store.
+    pub batch: Batch,
+    /// For the registry, in order, once the store has it.
+    pub effects: Vec<Effect>,
+    /// Calls as the batch leaves them: a later report of the same batch goes on from here.
+    pub calls: HashMap<CallId, Call>,
+}
+
+/// What happens in memory once a batch is durable. None of it can fail.
+#[derive(Debug)]
+pub enum Effect {
+    /// Bindings change.
+    Absorb(Change),
+    /// An app is new or changed.
+    PutApp(Arc<CustomerApp>),
+    /// An X number is new or changed.
+    PutNumber(NumberRecord),
+    /// An X number leaves an app.
+    RemoveNumber(AppNo, XNumber),
+    /// A delivery waits to be pushed.
+    Enqueue(Delivery),
+    /// A push has ended; `true` = and is to be repeated.
+    PushEnded(Delivery, bool),
+    /// A call has ended and waits for its CDR.
+    CallEnded(CallId, Option<AppNo>, Timestamp),
+    /// A call to this number was closed.
+    NumberCalled(XNumber, Timestamp),
+}
+
+impl Draft {
+    /// Adds a write.
+    pub fn write(&mut self, write: Write) {
+        self.batch.writes.push(write);
+    }
+
+    /// Adds changes of bindings.
+    pub fn change(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.write(Write::Binding(change.clone()));
+            self.effects.push(Effect::Absorb(change));
+        }
+    }
+
+    /// Queues a notice.
+    pub fn deliver(&mut self, delivery: Delivery, session: Option<Box<str>>, body: Vec<u8>) {
+        self.write(Write::Delivery { delivery, session, body: body.into() });
+        self.effects.push(Effect::Enqueue(delivery));
+    }
+
+    /// Bindings that the batch would have expired: when it fails they must be noted again.
+    pub fn expired(&self) -> impl Iterator<Item = &Change> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::Absorb(change @ Change::Unbound { cause: UnbindCause::Expired, .. }) => Some(change),
+            _ => None,
+        })
+    }
+}

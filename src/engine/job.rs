@@ -1,0 +1,140 @@
+//! What is asked of the writer.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::domain::call::{CallEvent, CallId, Recording};
+use crate::domain::command::{AppCommand, Done};
+use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
+use crate::domain::delivery::Delivery;
+use crate::domain::id::AppNo;
+use crate::domain::number::XNumber;
+use crate::domain::refusal::Refusal;
+use crate::store::Attempt;
+
+/// One thing for the writer to decide, make durable and answer.
+#[derive(Debug)]
+pub enum Job {
+    /// A command on bindings.
+    Command(AppCommand, Answer<Result<Done, Refusal>>),
+    /// Reports of the switch; all or none become durable.
+    Report(Vec<(CallId, CallEvent)>, Answer<ReportCount>),
+    /// A recording of a call.
+    Recording(CallId, Recording, Answer<bool>),
+    /// A change of settings.
+    Setting(Box<Setting>, Answer<Result<Vec<NumberFault>, SettingFault>>),
+    /// A push ended.
+    Settle(Delivery, Box<Attempt>),
+    /// An operator wants a delivery pushed once more.
+    Redeliver(Delivery, Who, Answer<Result<(), SettingFault>>),
+    /// Something may be due: bindings to expire, calls to close.
+    Tick,
+    /// Answer when everything asked before is durable.
+    Flush(Answer<()>),
+}
+
+/// Where the answer goes. The one who asked may have gone; the job is done all the same.
+pub type Answer<T> = oneshot::Sender<Result<T, Unserved>>;
+
+/// Who asks, for the audit.
+pub type Who = &'static str;
+
+/// Why the writer could not do a job at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unserved {
+    /// Too much is waiting already.
+    #[error("too many requests are waiting to be written")]
+    Overloaded,
+    /// The store does not take it.
+    #[error("the store is unavailable")]
+    StoreUnavailable,
+    /// The gateway is loading or stopping.
+    #[error("the gateway is not serving")]
+    NotServing,
+}
+
+/// What became of reports (interfaces, switch API).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportCount {
+    /// New and of a known call.
+    pub accepted: usize,
+    /// Reported before.
+    pub duplicates: usize,
+    /// Kept, but of a call that is not known (yet).
+    pub parked: usize,
+}
+
+/// A change of settings, with who asks for it.
+#[derive(Debug)]
+pub struct Setting {
+    /// Who.
+    pub who: Who,
+    /// What.
+    pub change: SettingChange,
+}
+
+/// A change of settings.
+#[derive(Debug)]
+pub enum SettingChange {
+    /// A new app. Its number is given by the writer.
+    CreateApp(Box<CustomerApp>),
+    /// An app replaced by a changed self; `what` names the changed settings for the audit.
+    ChangeApp {
+        /// The changed app.
+        app: Arc<CustomerApp>,
+        /// The action for the audit, for example `app.suspend`.
+        action: &'static str,
+        /// Names of what changed.
+        what: String,
+    },
+    /// New X numbers; those that exist already are faults.
+    AddNumbers(Vec<NumberRecord>),
+    /// New status of X numbers; the apps are told. Unknown ones are faults.
+    SetStatus(Vec<(XNumber, NumberStatus)>),
+    /// An X number goes to another app; its bindings are dropped.
+    MoveNumber {
+        /// The number.
+        x: XNumber,
+        /// The new app.
+        to: AppNo,
+        /// Also when something is bound.
+        force: bool,
+    },
+    /// An X number is taken out; its bindings are dropped.
+    RemoveNumber {
+        /// The number.
+        x: XNumber,
+        /// Also when something is bound.
+        force: bool,
+    },
+}
+
+/// One number of many that could not be treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberFault {
+    /// Which.
+    pub x: XNumber,
+    /// Why.
+    pub fault: SettingFault,
+}
+
+/// Why a setting is not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingFault {
+    /// The app key is taken.
+    #[error("an app with this key exists already")]
+    AppExists,
+    /// The number is there already.
+    #[error("the number exists already")]
+    NumberExists,
+    /// No such number.
+    #[error("no such number")]
+    NumberNotFound,
+    /// Something is bound on the number.
+    #[error("something is bound on the number; use force to drop the bindings")]
+    NumberBound,
+    /// The delivery is being pushed at this moment.
+    #[error("the delivery is being pushed at this moment")]
+    InFlight,
+}

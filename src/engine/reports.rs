@@ -1,0 +1,254 @@
+//! What the switch reports, staged into a batch: events joined to their calls, the notices they cause, and the
+//! CDRs of calls that have ended. The rules are in `domain::call` and `domain::cdr`; here they are fed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::draft::{Draft, Effect};
+use super::job::ReportCount;
+use super::writer::Writer;
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Recording, Reported, Stage};
+use crate::domain::cdr::{ClosingQueue, Patience, batches};
+use crate::domain::delivery::{Delivery, NoticeKind};
+use crate::domain::time::Timestamp;
+use crate::store::Write;
+use crate::store::query::Retention;
+use crate::wire::callback;
+
+/// How often silent calls are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// How often rows beyond the retention are removed.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Most rows of a kind removed at once: the writer must not stall.
+const FORGET_ROWS_MAX: usize = 2_000;
+/// Most calls closed in one batch.
+const CLOSINGS_MAX: usize = 1_000;
+
+/// What the writer remembers about calls between batches.
+#[derive(Debug)]
+pub struct Reports {
+    /// Ended calls that wait for their CDRs.
+    pub closings: ClosingQueue,
+    patience: Patience,
+    keep_ended: Duration,
+    retention: RetentionDays,
+    next_sweep: Timestamp,
+    next_forget: Timestamp,
+    /// Calls that the batch in the making closes or puts off, for putting them back when it fails.
+    taken: Vec<CallId>,
+}
+
+/// How many days each kind of row is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionDays {
+    /// CDRs, calls, ended bindings and the audit.
+    pub cdrs: u32,
+    /// Delivered notices.
+    pub notices: u32,
+    /// Exhausted notices.
+    pub exhausted: u32,
+}
+
+impl Reports {
+    /// At start-up.
+    pub fn new(
+        window: Duration,
+        patience: Patience,
+        keep_ended: Duration,
+        retention: RetentionDays,
+        now: Timestamp,
+    ) -> Self {
+        let (next_sweep, next_forget) = (now.after(SWEEP_EVERY), now.after(FORGET_EVERY));
+        let closings = ClosingQueue::new(window);
+        Self { closings, patience, keep_ended, retention, next_sweep, next_forget, taken: Vec::new() }
+    }
+
+    /// When there is something to close or to sweep.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let sweep = self.next_sweep.min(self.next_forget);
+        Some(self.closings.next_due().map_or(sweep, |due| due.min(sweep)))
+    }
+
+    /// The batch failed: what it was to close is closed later.
+    pub fn take_back(&mut self, now: Timestamp) {
+        for call in std::mem::take(&mut self.taken) {
+            self.closings.postpone(call, now.after(Duration::from_secs(1)));
+        }
+    }
+}
+
+impl Writer {
+    /// Joins reports to their calls.
+    pub(super) fn stage_reports(
+        &mut self,
+        reports: &[(CallId, CallEvent)],
+        draft: &mut Draft,
+        now: Timestamp,
+    ) -> ReportCount {
+        let mut count = ReportCount::default();
+        for (id, event) in reports {
+            let reported = self.stage_report(id, event, draft, now);
+            let (counter, fate) = match reported {
+                Reported::Accepted(_) => (&mut count.accepted, "accepted"),
+                Reported::Duplicate => (&mut count.duplicates, "duplicate"),
+                Reported::Parked => (&mut count.parked, "parked"),
+            };
+            *counter += 1;
+            self.shared.metrics.events.with_label_values(&[fate]).inc();
+        }
+        count
+    }
+
+    fn stage_report(&mut self, id: &CallId, event: &CallEvent, draft: &mut Draft, now: Timestamp) -> Reported {
+        let mut call = match self.known_call(id, draft) {
+            Some(call) => call,
+            None => {
+                let call = Call::new(self.staging.next_key(now), id.clone(), self.shared.origin.ids.session(id.expose()).into());
+                draft.write(Write::Call(Box::new(call.clone())));
+                call
+            }
+        };
+        let mut tell = self.decide_call(&mut call, event, now);
+        if !tell.is_empty() || call.decision != self.known_call(id, draft).and_then(|known| known.decision) {
+            draft.write(Write::Call(Box::new(call.clone())));
+        }
+        let index = u16::try_from(call.events.len()).expect("a call keeps at most 64 events");
+        let reported = call.report(event.clone());
+        if reported != Reported::Duplicate {
+            draft.write(Write::CallEvent { call: call.key, index, event: Box::new(event.clone()) });
+        }
+        if let Reported::Accepted(stages) = &reported {
+            tell.extend(stages);
+        }
+        for stage in tell {
+            self.tell(&call, stage, draft, now);
+        }
+        draft.calls.insert(id.clone(), call);
+        reported
+    }
+
+    /// Takes over what was decided when the switch asked; presumes it when an incoming call is reported before
+    /// that. Returns the stages that can now be told.
+    fn decide_call(&self, call: &mut Call, event: &CallEvent, now: Timestamp) -> Vec<Stage> {
+        if call.decision.as_ref().is_some_and(|decision| decision.basis == Basis::Asked) {
+            return Vec::new();
+        }
+        if let Some(asked) = self.shared.registry.calls.asked(&call.id) {
+            return call.decide(Arc::unwrap_or_clone(asked));
+        }
+        match (event.stage, event.caller) {
+            (Stage::Incoming, Some(caller)) if call.decision.is_none() => {
+                call.decide(self.shared.registry.decide(caller, event.called, Basis::Presumed, now))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Queues the notice of a stage, if the app wants it, and notes an end.
+    fn tell(&mut self, call: &Call, stage: Stage, draft: &mut Draft, now: Timestamp) {
+        if stage == Stage::Released {
+            draft.effects.push(Effect::CallEnded(call.id.clone(), call.app(), now));
+        }
+        let Some(app) = call.app().map(|app| self.shared.registry.customers.by_no(app)) else { return };
+        if app.urls.call_status.is_none() {
+            return;
+        }
+        if let Some(body) = callback::event(call, stage, &self.shared.origin) {
+            let delivery =
+                Delivery::new(self.staging.next_key(now), app.no, NoticeKind::Event, Some(call.key), now);
+            draft.deliver(delivery, Some(call.session.clone()), body);
+        }
+    }
+
+    /// Keeps where a recording is. `false` when the call is not known.
+    pub(super) fn stage_recording(&mut self, id: &CallId, recording: &Recording, draft: &mut Draft) -> bool {
+        let Some(mut call) = self.known_call(id, draft) else { return false };
+        call.recording = Some(recording.clone());
+        draft.write(Write::Call(Box::new(call.clone())));
+        draft.calls.insert(id.clone(), call);
+        true
+    }
+
+    /// Makes the CDRs of calls that have ended, sweeps silent calls, and removes what is beyond its retention.
+    pub(super) fn stage_closings(&mut self, draft: &mut Draft, now: Timestamp) {
+        self.reports.taken = self.reports.closings.pop_due(now, CLOSINGS_MAX);
+        let mut closing = Vec::new();
+        for id in self.reports.taken.clone() {
+            let Some(call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else { continue };
+            if call.waits_for_answer(self.reports.patience, now) {
+                let released = call.event(Stage::Released).map_or(now, |event| event.received_at);
+                self.reports.closings.postpone(id, released.after(self.reports.patience.answer));
+            } else {
+                closing.push(call);
+            }
+        }
+        if self.reports.next_sweep <= now {
+            self.reports.next_sweep = now.after(SWEEP_EVERY);
+            closing.extend(self.silent_calls(draft, now));
+            self.shared.registry.forget_calls(now, self.reports.keep_ended);
+        }
+        self.close(closing, draft, now);
+        self.forget_old_rows(now);
+    }
+
+    fn silent_calls(&self, draft: &Draft, now: Timestamp) -> Vec<Call> {
+        let silent = |call: &Call| call.silent_until(self.reports.patience).is_some_and(|until| until <= now);
+        let calls = self.shared.registry.calls.all().into_iter();
+        calls.filter(|call| silent(call) && !draft.calls.contains_key(&call.id)).map(Arc::unwrap_or_clone).collect()
+    }
+
+    fn close(&mut self, calls: Vec<Call>, draft: &mut Draft, now: Timestamp) {
+        let mut cdrs = Vec::new();
+        for mut call in calls {
+            let swept = call.reached(Stage::Released).is_none();
+            let closed = Closed { at: now, swept };
+            if let Some(cdr) = call.cdr(self.staging.next_key(now), now) {
+                self.shared.metrics.cdrs.with_label_values(&[if swept { "swept" } else { "reported" }]).inc();
+                cdrs.push(cdr);
+            }
+            call.closed = Some(closed);
+            draft.write(Write::CallClosed { call: call.key, closed, x: call.x() });
+            draft.effects.extend(call.x().map(|x| Effect::NumberCalled(x, now)));
+            draft.calls.insert(call.id.clone(), call);
+        }
+        for (app, mut batch) in batches(cdrs) {
+            let app = self.shared.registry.customers.by_no(app);
+            if app.urls.cdr.is_some() {
+                let delivery = Delivery::new(self.staging.next_key(now), app.no, NoticeKind::Cdr, None, now);
+                batch.iter_mut().for_each(|cdr| cdr.delivery = Some(delivery.id));
+                let session = (batch.len() == 1).then(|| batch[0].session.clone());
+                draft.deliver(delivery, session, callback::fee(&batch, &app.key, &self.shared.origin));
+            }
+            for cdr in batch {
+                draft.write(Write::Cdr(Box::new(cdr)));
+            }
+        }
+    }
+
+    fn forget_old_rows(&mut self, now: Timestamp) {
+        if self.reports.next_forget > now {
+            return;
+        }
+        let days = |days: u32| now.before(Duration::from_secs(86_400 * u64::from(days)));
+        let than = Retention {
+            cdrs_before: days(self.reports.retention.cdrs),
+            notices_before: days(self.reports.retention.notices),
+            exhausted_before: days(self.reports.retention.exhausted),
+        };
+        match self.shared.store.forget_older(than, FORGET_ROWS_MAX) {
+            // There may be more: come back soon.
+            Ok(gone) if gone >= FORGET_ROWS_MAX => self.reports.next_forget = now.after(Duration::from_secs(1)),
+            Ok(_) => self.reports.next_forget = now.after(FORGET_EVERY),
+            Err(error) => {
+                tracing::warn!("rows beyond the retention were not removed: {error}");
+                self.reports.next_forget = now.after(FORGET_EVERY);
+            }
+        }
+    }
+
+    /// The call as the batch in the making leaves it.
+    fn known_call(&self, id: &CallId, draft: &Draft) -> Option<Call> {
+        let staged = draft.calls.get(id).cloned();
+        staged.or_else(|| self.shared.registry.calls.get(id).map(Arc::unwrap_or_clone))
+    }
+}
