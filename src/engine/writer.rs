@@ -135,13 +135,19 @@ impl Writer {
         self.staging.begin(now);
         let mut next = Some(first);
         while let Some(job) = next {
+            // Settings change what commands are decided against, so they have a batch of their own.
+            if matches!(job, Job::Setting(..)) && !jobs.is_empty() {
+                self.carry.push_front(job);
+                break;
+            }
             let Some(outcome) = self.stage(&job, &mut draft, now) else {
                 self.carry.push_front(job);
                 break;
             };
+            let alone = matches!(job, Job::Setting(..));
             jobs.push(job);
             outcomes.push(outcome);
-            if jobs.len() >= at_most {
+            if alone || jobs.len() >= at_most {
                 break;
             }
             next = self.carry.pop_front().or_else(|| self.inbox.try_recv().ok());
