@@ -1,0 +1,168 @@
+//! The headers of a push (callbacks 1.1): documented order, documented values, and `Host` in front.
+//!
+//! Receivers in the field take the fields of `X-WSSE` by position and split the value at commas
+//! (client-tolerances G44), so order and separators are part of the contract. Names go out in title case;
+//! `X-WSSE` therefore reads `X-Wsse` on the wire, because hyper derives the case and cannot be given another.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Url;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use super::Push;
+use crate::domain::time::Timestamp;
+
+/// Which generation of the signature an app checks (callbacks 1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The current one: HMAC-SHA256 keyed with the secret, in `X-AKSK`.
+    Aksk,
+    /// The older one: SHA-256 over nonce, time and secret, in `X-WSSE`.
+    Wsse,
+}
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
+const X_AKSK: HeaderName = HeaderName::from_static("x-aksk");
+const X_WSSE: HeaderName = HeaderName::from_static("x-wsse");
+
+/// `yyyy-MM-ddTHH:mm:ssZ`.
+const CREATED: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+/// All headers of one push to `url`, signed as of `now`. `nonce` is fresh for every attempt: receivers may
+/// refuse an old or repeated one.
+pub(super) fn signed_headers(push: &Push, url: &Url, now: Timestamp, nonce: &str) -> HeaderMap {
+    let created = created(now);
+    let digest = digest(push.scheme, &push.secret, nonce, &created);
+    let token = header_value(push.app_key.as_str(), &digest, nonce, &created);
+    let mut token = HeaderValue::try_from(token).expect("app keys, base64, nonces and times are plain ASCII");
+    token.set_sensitive(true);
+    let token_name = match push.scheme {
+        Scheme::Aksk => X_AKSK,
+        Scheme::Wsse => X_WSSE,
+    };
+    // The order of insertion is the order on the wire. Host comes first because old receivers look there.
+    let mut headers = HeaderMap::with_capacity(6);
+    headers.insert(header::HOST, host(url));
+    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_static(authorization_value(push.scheme)));
+    headers.insert(token_name, token);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(push.body.len()));
+    headers
+}
+
+/// Host and, where it is not the scheme's own, port.
+fn host(url: &Url) -> HeaderValue {
+    let host = url.host_str().unwrap_or_default();
+    let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    HeaderValue::try_from(text).expect("the host of a parsed URL is printable ASCII")
+}
+
+/// The time of the signature: true UTC, whatever the receiver's zone (callbacks 1.1).
+fn created(now: Timestamp) -> String {
+    let secs = i64::try_from(now.secs()).unwrap_or(i64::MAX);
+    // A clock past the year 9999 is broken anyway; the push still goes out, with a time that is plainly wrong.
+    let moment = OffsetDateTime::from_unix_timestamp(secs).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(CREATED).expect("a date and time have every field of the format")
+}
+
+/// The digest that proves knowledge of the secret: HMAC-SHA256 for AKSK, SHA-256 for WSSE.
+fn digest(scheme: Scheme, secret: &str, nonce: &str, created: &str) -> [u8; 32] {
+    match scheme {
+        Scheme::Aksk => {
+            let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes any key");
+            mac.update(nonce.as_bytes());
+            mac.update(created.as_bytes());
+            mac.finalize().into_bytes().into()
+        }
+        Scheme::Wsse => Sha256::new()
+            .chain_update(nonce.as_bytes())
+            .chain_update(created.as_bytes())
+            .chain_update(secret.as_bytes())
+            .finalize()
+            .into(),
+    }
+}
+
+/// The value of `X-AKSK` or `X-WSSE`: four fields in their fixed order, separated by bare commas.
+fn header_value(app_key: &str, digest: &[u8; 32], nonce: &str, created: &str) -> String {
+    let digest = BASE64.encode(digest);
+    format!(
+        r#"UsernameToken Username="{app_key}",PasswordDigest="{digest}",Nonce="{nonce}",Created="{created}""#
+    )
+}
+
+/// The value of `Authorization`, the same in every push of a scheme.
+fn authorization_value(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Aksk => r#"AKSK realm="SDP",profile="UsernameToken",type="Appkey""#,
+        Scheme::Wsse => r#"WSSE realm="SDP",profile="UsernameToken",type="Appkey""#,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::AppKey;
+
+    // Computed with Python's hashlib and hmac.
+    const NONCE: &str = "66c92b11fb6b4f2a8d6a0e0f7a9b3c1d";
+    const SECRET: &str = "cfc4f9d4d5a14ea8";
+    const WSSE: &str = "zA0DFLH/+JKzDVRB5RKVZfN/nMPAYVO9z4mUo/Iaug0=";
+    const AKSK: &str = "jTKHiXuIPrNN7+9tfR8hdfazsHVivqLNdiAbKuTzQbo=";
+
+    fn headers(scheme: Scheme, url: &str) -> Vec<(String, String)> {
+        let push = Push {
+            url: url.to_owned(),
+            app_key: AppKey::new("a1b2c3").unwrap(),
+            secret: SECRET.to_owned(),
+            scheme,
+            body: "{}".into(),
+            delivery_id: "1".to_owned(),
+        };
+        let now = Timestamp::from_secs(1_518_449_420);
+        let headers = signed_headers(&push, &Url::parse(url).unwrap(), now, NONCE);
+        headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+    }
+
+    fn pairs(expected: [(&str, &str); 5]) -> Vec<(String, String)> {
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    }
+
+    #[test]
+    fn a_wsse_push_carries_the_documented_headers_in_the_documented_order() {
+        let token = format!(
+            "UsernameToken Username=\"a1b2c3\",PasswordDigest=\"{WSSE}\",\
+             Nonce=\"{NONCE}\",Created=\"2018-02-12T15:30:20Z\""
+        );
+        let expected = [
+            ("host", "example.com"),
+            ("content-type", "application/json;charset=UTF-8"),
+            ("authorization", r#"WSSE realm="SDP",profile="UsernameToken",type="Appkey""#),
+            ("x-wsse", &token),
+            ("content-length", "2"),
+        ];
+        assert_eq!(headers(Scheme::Wsse, "https://example.com:443/status?a=1"), pairs(expected));
+    }
+
+    #[test]
+    fn an_aksk_push_carries_the_documented_headers_in_the_documented_order() {
+        let token = format!(
+            "UsernameToken Username=\"a1b2c3\",PasswordDigest=\"{AKSK}\",\
+             Nonce=\"{NONCE}\",Created=\"2018-02-12T15:30:20Z\""
+        );
+        let expected = [
+            ("host", "[2606:4700::1]:8080"),
+            ("content-type", "application/json;charset=UTF-8"),
+            ("authorization", r#"AKSK realm="SDP",profile="UsernameToken",type="Appkey""#),
+            ("x-aksk", &token),
+            ("content-length", "2"),
+        ];
+        assert_eq!(headers(Scheme::Aksk, "http://[2606:4700::1]:8080/"), pairs(expected));
+    }
+}

@@ -1,0 +1,269 @@
+//! Receivers that hang, drip, flood, lie and lure.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::receiver::{accept, read_request, receiver, wait_for_close};
+use super::wire::assert_nobody_waits;
+use super::*;
+
+fn impatient_client() -> Outbound {
+    Outbound::new(OutboundSettings { timeout: TINY, ..settings() }).unwrap()
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_nothing_is_given_up_at_the_deadline_and_hung_up_on() {
+    let (address, served) = receiver(async |listener| {
+        wait_for_close(&mut accept(&listener).await).await;
+    })
+    .await;
+    let attempt = post_to(&impatient_client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "no answer within 0.06 s");
+    assert_eq!((attempt.address, attempt.status), (Some(address), None));
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_does_not_move_the_deadline() {
+    let (address, served) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        // Errors end the dripping: the client hangs up whenever its deadline falls.
+        if stream.read_u8().await.is_ok() && stream.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").await.is_ok() {
+            let mut pace = tokio::time::interval(Duration::from_millis(1));
+            while stream.write_all(b"x").await.is_ok() {
+                pace.tick().await;
+            }
+        }
+    })
+    .await;
+    let attempt = post_to(&impatient_client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "no answer within 0.06 s");
+    served.await.unwrap();
+}
+
+/// The body of an answer that goes on dripping.
+struct Dripping(tokio::time::Interval);
+
+impl Body for Dripping {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_tick(context).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+    }
+}
+
+/// Without a socket, so that time can be moved by hand.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_byte_by_byte_is_cut_at_the_deadline() {
+    let body = Dripping(tokio::time::interval(Duration::from_secs(1)));
+    let response = Response::from(hyper::Response::new(reqwest::Body::wrap(body)));
+    let deadline = Instant::now() + Duration::from_millis(3_500);
+    let answer = client().read_answer(response, deadline).await;
+    assert_eq!(Instant::now(), deadline);
+    assert_eq!((answer.text().as_str(), answer.whole), ("xxxx", false));
+}
+
+#[tokio::test]
+async fn an_endless_body_is_not_read_past_the_cap() {
+    let (address, served) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        // Ends only because the other side closes.
+        while stream.write_all(&[b'x'; 8_192]).await.is_ok() {}
+    })
+    .await;
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(attempt.outcome, PushOutcome::Answered(200));
+    assert_eq!(attempt.answer.body, vec![b'x'; 4_096]);
+    assert!(!attempt.answer.whole);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_between_the_caps_is_shortened_and_the_connection_kept() {
+    let (address, served) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        for _ in 0..2 {
+            read_request(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n").await.unwrap();
+            stream.write_all(&[b'x'; 6_000]).await.unwrap();
+        }
+    })
+    .await;
+    let client = client();
+    for _ in 0..2 {
+        let attempt = post_to(&client, format!("http://{address}/")).await;
+        assert_eq!(attempt.answer.body.len(), 4_096);
+        assert!(!attempt.answer.whole);
+    }
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_failure_that_names_its_host_and_is_not_followed() {
+    for (location, expected) in [
+        (
+            "Location: http://169.254.169.254/latest/meta-data\r\n",
+            "answered 302, a redirect to 169.254.169.254; redirects are not followed",
+        ),
+        ("Location: /elsewhere\r\n", "answered 302, a redirect to 127.0.0.1; redirects are not followed"),
+        ("Location: http://[\r\n", "answered 302, a redirect; redirects are not followed"),
+        ("", "answered 302, a redirect; redirects are not followed"),
+    ] {
+        let (address, served) = receiver(async move |listener| {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            let answer = format!("HTTP/1.1 302 Found\r\n{location}Content-Length: 2\r\n\r\ngo");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            listener
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(words(&attempt), expected);
+        assert_eq!((attempt.status, attempt.answer.text().as_str()), (Some(302), "go"));
+        assert_nobody_waits(served.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_port_without_a_listener_is_a_refused_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), format!("connection refused by {address}"));
+    assert_eq!(attempt.address, Some(address));
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_the_head_is_no_answer() {
+    let (address, _) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        // The rest of the request stays unread, so closing resets the connection.
+        stream.read_u8().await.unwrap();
+        stream.set_zero_linger().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le").await.unwrap();
+    })
+    .await;
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "connection closed before an answer");
+    assert_eq!(attempt.status, None);
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_called_so() {
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "220 mail.example.com ESMTP\r\n",
+        "\u{16}\u{3}\u{1}garbage\r\n\r\n",
+        "HTTP/1.1 abc\r\n\r\n",
+        "hello\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ] {
+        let (address, _) = receiver(async |listener| {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            stream.write_all(garbage.as_bytes()).await.unwrap();
+            wait_for_close(&mut stream).await;
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(words(&attempt), "answer is not HTTP", "{garbage:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_speaks_before_it_is_asked_is_not_http() {
+    let (address, _) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.unwrap();
+        wait_for_close(&mut stream).await;
+    })
+    .await;
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "answer is not HTTP");
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_ends_the_push() {
+    let many = "X-Flood: 1\r\n".repeat(100_000);
+    let long = format!("X-Flood: {}\r\n", "x".repeat(1_000_000));
+    for flood in [many, long] {
+        let (address, _) = receiver(async move |listener| {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{flood}\r\n").as_bytes()).await;
+            wait_for_close(&mut stream).await;
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(words(&attempt), "answer has too many or too long headers");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_do_not_move_the_deadline() {
+    let (address, served) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        if stream.read_u8().await.is_ok() {
+            while stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").await.is_ok() {}
+        }
+    })
+    .await;
+    let attempt = post_to(&impatient_client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "no answer within 0.06 s");
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_forbidden_address_is_refused_without_connecting() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let closed = Outbound::new(OutboundSettings { allow_networks: Vec::new(), ..settings() }).unwrap();
+    let attempt = post_to(&closed, format!("http://localhost:{port}/")).await;
+    let words = words(&attempt);
+    assert!(words.ends_with("is not allowed (loopback)"), "{words}");
+    assert_eq!(attempt.address, None);
+    assert_nobody_waits(listener);
+}
+
+#[tokio::test]
+async fn a_forbidden_literal_is_refused_without_connecting() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let closed = Outbound::new(OutboundSettings { allow_networks: Vec::new(), ..settings() }).unwrap();
+    for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"] {
+        let attempt = post_to(&closed, format!("http://{host}:{port}/")).await;
+        let words = words(&attempt);
+        assert!(words.ends_with("is not allowed (loopback)"), "{host}: {words}");
+    }
+    assert_nobody_waits(listener);
+}
+
+#[tokio::test]
+async fn a_url_that_is_no_place_for_a_push_is_said_to_be_one() {
+    let client = client();
+    for (url, expected) in [
+        ("ftp://example.com/", "URL is not http or https"),
+        ("file:///etc/passwd", "URL is not http or https"),
+        ("data:text/plain,x", "URL is not http or https"),
+        ("example.com/push", "URL cannot be used: relative URL without a base"),
+        ("http://", "URL cannot be used: empty host"),
+        ("http://exa mple.com/", "URL cannot be used: invalid international domain name"),
+        ("http://example.com:99999/", "URL cannot be used: invalid port number"),
+        ("", "URL cannot be used: relative URL without a base"),
+    ] {
+        assert_eq!(words(&post_to(&client, url).await), expected, "{url}");
+    }
+}

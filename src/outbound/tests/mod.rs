@@ -1,0 +1,63 @@
+//! The client against real receivers on loopback. The receivers are raw sockets, because what goes over the
+//! wire is the subject, and because no HTTP library would misbehave the way these do.
+
+mod hostile;
+mod receiver;
+mod tls;
+mod wire;
+
+use std::time::Duration;
+
+use super::*;
+
+/// Long enough that a test which meets this limit is a test that failed.
+const NEVER_MET: Duration = Duration::from_secs(30);
+/// For tests in which the limit is the point.
+const TINY: Duration = Duration::from_millis(60);
+const NONCE: &str = "66c92b11fb6b4f2a8d6a0e0f7a9b3c1d";
+
+fn settings() -> OutboundSettings {
+    OutboundSettings {
+        timeout: NEVER_MET,
+        connect_timeout: NEVER_MET,
+        lookup_timeout: NEVER_MET,
+        idle_timeout: NEVER_MET,
+        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        ..OutboundSettings::default()
+    }
+}
+
+fn client() -> Outbound {
+    Outbound::new(settings()).unwrap()
+}
+
+fn push(url: impl Into<String>) -> Push {
+    Push {
+        url: url.into(),
+        app_key: AppKey::new("a1b2c3").unwrap(),
+        secret: "cfc4f9d4d5a14ea8".to_owned(),
+        scheme: Scheme::Wsse,
+        body: Bytes::from_static("{\"eventType\":\"fee\",\"userData\":\"\u{4f60}\"}".as_bytes()),
+        delivery_id: "7".to_owned(),
+    }
+}
+
+async fn post_to(client: &Outbound, url: impl Into<String>) -> Attempt {
+    client.post(&push(url), Timestamp::from_secs(1_518_449_420), NONCE.to_owned()).await
+}
+
+/// The words of a push that failed.
+fn words(attempt: &Attempt) -> String {
+    match &attempt.outcome {
+        PushOutcome::Failed(failure) => failure.to_string(),
+        PushOutcome::Answered(status) => format!("(answered {status})"),
+    }
+}
+
+#[test]
+fn neither_secret_nor_body_nor_url_is_printed_for_debugging() {
+    let printed = format!("{:?}", push("https://example.com/?token=hush"));
+    for hidden in ["cfc4f9d4", "eventType", "hush", "example"] {
+        assert!(!printed.contains(hidden), "{printed}");
+    }
+}
