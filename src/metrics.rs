@@ -82,7 +82,11 @@ impl Metrics {
         let commit_buckets = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
         Self {
             requests: counters("privnum_requests_total", "Requests answered.", &["listener", "status"]),
-            result_codes: counters("privnum_result_codes_total", "Answers to customers by result code.", &["code"]),
+            result_codes: counters(
+                "privnum_result_codes_total",
+                "Answers to customers by result code.",
+                &["code"],
+            ),
             nonces_reused: counter("privnum_nonces_reused_total", "Requests that reused a nonce."),
             bans: counter("privnum_bans_total", "Client addresses that were banned."),
             bindings: gauge("privnum_bindings", "Bindings that stand."),
@@ -93,7 +97,10 @@ impl Metrics {
             events: counters("privnum_events_total", "Switch events.", &["fate"]),
             cdrs: counters("privnum_cdrs_total", "CDRs made.", &["end"]),
             pushes: counters("privnum_pushes_total", "Pushes made.", &["outcome"]),
-            exhausted: counter("privnum_deliveries_exhausted_total", "Deliveries given up after the last push."),
+            exhausted: counter(
+                "privnum_deliveries_exhausted_total",
+                "Deliveries given up after the last push.",
+            ),
             deliveries_waiting: gauge("privnum_deliveries_waiting", "Deliveries that wait for a push."),
             deliveries_in_flight: gauge("privnum_deliveries_in_flight", "Pushes under way."),
             delivery_oldest_due_seconds: gauge(

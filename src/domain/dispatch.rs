@@ -126,6 +126,11 @@ impl Dispatch {
         true
     }
 
+    /// Forgets everything that waits. What is in flight is forgotten too: its outcome no longer counts.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
     /// Whether a push of it is under way.
     pub fn is_in_flight(&self, id: RowKey) -> bool {
         self.in_flight.contains_key(&id)

@@ -2,7 +2,7 @@
 //! would reach a stranger. It bars only numbers that the gateway chooses; an X that the customer names is
 //! always honoured (architecture, "quarantine").
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::binding::AnyBinding;
@@ -21,18 +21,15 @@ pub struct Quarantine {
     ends: VecDeque<(Timestamp, XNumber, Option<E164>)>,
     /// How many entries bar each X.
     by_x: HashMap<XNumber, u32>,
+    /// X numbers whose count changed since somebody asked.
+    changed: HashSet<XNumber>,
 }
 
 impl Quarantine {
     /// Nobody is barred yet; each binding that ends bars for `period`.
     pub fn new(period: Duration) -> Self {
-        Self {
-            period,
-            met: HashMap::new(),
-            owned: HashMap::new(),
-            ends: VecDeque::new(),
-            by_x: HashMap::new(),
-        }
+        let (met, owned, ends) = (HashMap::new(), HashMap::new(), VecDeque::new());
+        Self { period, met, owned, ends, by_x: HashMap::new(), changed: HashSet::new() }
     }
 
     /// Notes that a binding ended at `at`. Calls come in the order of `at` or nearly so.
@@ -71,6 +68,12 @@ impl Quarantine {
         self.by_x.get(&x).copied().unwrap_or(0)
     }
 
+    /// The X numbers whose count changed since the last call, with their counts now.
+    pub fn take_changed(&mut self) -> Vec<(XNumber, u32)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|x| (x, self.count(x))).collect()
+    }
+
     /// Forgets what is over.
     pub fn forget(&mut self, now: Timestamp) {
         while let Some(&(until, x, party)) = self.ends.front() {
@@ -78,6 +81,7 @@ impl Quarantine {
                 break;
             }
             self.ends.pop_front();
+            self.changed.insert(x);
             // A later end on the same X may have replaced the entry; that one has its own turn.
             match party {
                 Some(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
@@ -100,6 +104,7 @@ impl Quarantine {
     fn remember(&mut self, until: Timestamp, x: XNumber, party: Option<E164>) {
         self.ends.push_back((until, x, party));
         *self.by_x.entry(x).or_default() += 1;
+        self.changed.insert(x);
     }
 }
 

@@ -36,8 +36,8 @@ pub enum Effect {
     RemoveNumber(AppNo, XNumber),
     /// A delivery waits to be pushed.
     Enqueue(Delivery),
-    /// A push has ended; `true` = and is to be repeated.
-    PushEnded(Delivery, bool),
+    /// A push has ended and is on record.
+    PushEnded(Delivery),
     /// A call has ended and waits for its CDR.
     CallEnded(CallId, Option<AppNo>, Timestamp),
     /// A call to this number was closed.

@@ -1,1 +1,211 @@
-//! (to be written)
+//! The tasks: asynchronous plumbing between the parts above. No rules here.
+//!
+//! [`Engine`] is the handle that the edges call. It reads the registry directly, on the caller's thread, and
+//! hands everything that changes something to the writer, whose answer it awaits.
+
+mod deliverer;
+mod draft;
+pub mod job;
+mod load;
+pub mod random;
+mod reports;
+mod settings;
+mod start;
+mod timekeeper;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use self::deliverer::PushLimits;
+use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
+pub use self::reports::RetentionDays;
+pub use self::start::{Running, Settings, StartError, start};
+use crate::clock::Clock;
+use crate::domain::allocation::{AreaMatch, Search};
+use crate::domain::area::{AreaCode, AreaTable};
+use crate::domain::call::{CallEvent, CallId, Decision, Recording};
+use crate::domain::command::{AppCommand, Command, Done};
+use crate::domain::delivery::Delivery;
+use crate::domain::dispatch::Dispatch;
+use crate::domain::id::AppNo;
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::refusal::Refusal;
+use crate::domain::route::Route;
+use crate::metrics::Metrics;
+use crate::registry::{Registry, Staging};
+use crate::store::{Store, StoreError};
+use crate::wire::callback::Origin;
+
+/// Most jobs that wait for the writer. Full means "overloaded" to the next: waiting longer helps nobody.
+const INBOX_MAX: usize = 8_192;
+
+/// What the tasks share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The working copy.
+    pub registry: Registry,
+    /// The durable copy.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What all notices have in common; also makes and reads subscriptionIds.
+    pub origin: Origin,
+    /// Which number belongs to which city.
+    pub areas: AreaTable,
+    /// Every metric.
+    pub metrics: Metrics,
+    dispatch: Mutex<Dispatch>,
+    /// The deliverer has something to look at.
+    deliver_now: Notify,
+    /// How many parties are in quarantine on each X, as of the last batch.
+    quarantined: Mutex<HashMap<XNumber, u32>>,
+    serving: AtomicBool,
+}
+
+impl Shared {
+    fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
+        self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_quarantine(&self, staging: &mut Staging) {
+        let mut known = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        staging.publish_quarantine(&mut known);
+    }
+
+    fn set_serving(&self, serving: bool) {
+        self.serving.store(serving, Ordering::Release);
+        self.metrics.serving.set(i64::from(serving));
+    }
+}
+
+/// The handle that the edges call. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    inbox: mpsc::Sender<Job>,
+}
+
+impl Engine {
+    /// Everything that may be read.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Whether everything is loaded and the writer works.
+    pub fn is_serving(&self) -> bool {
+        self.shared.serving.load(Ordering::Acquire)
+    }
+
+    /// Carries out a command on bindings. `Ok` means it is durable.
+    pub async fn command(&self, app: AppNo, command: Command) -> Result<Result<Done, Refusal>, Unserved> {
+        self.ask(|answer| Job::Command(AppCommand { app, command }, answer)).await
+    }
+
+    /// Where to look for an X number when a bind names none: the area asked for, else A's own (customer-api
+    /// 4.1).
+    pub fn search(&self, area: Option<AreaCode>, matching: AreaMatch, a: E164) -> Search {
+        let area = area.or_else(|| self.shared.areas.area_of(a));
+        let province = area.map(|area| self.shared.areas.neighbours(area)).unwrap_or_default();
+        Search { area, province, matching }
+    }
+
+    /// Answers the switch's question for a route, from memory alone.
+    pub fn route(
+        &self,
+        id: &CallId,
+        caller: CallingParty,
+        called: Option<E164>,
+    ) -> Result<Arc<Decision>, Unserved> {
+        if !self.is_serving() {
+            return Err(Unserved::NotServing);
+        }
+        let decision = self.shared.registry.route(id, caller, called, self.shared.clock.now());
+        let answer = match &decision.route {
+            Route::Connect(_) => "connect",
+            Route::Reject(reject) => reject.cause.as_str(),
+        };
+        self.shared.metrics.routes.with_label_values(&[answer]).inc();
+        Ok(decision)
+    }
+
+    /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.
+    pub async fn report(&self, reports: Vec<(CallId, CallEvent)>) -> Result<ReportCount, Unserved> {
+        self.ask(|answer| Job::Report(reports, answer)).await
+    }
+
+    /// Notes where the recording of a call is. `false` = the call is not known.
+    pub async fn record(&self, call: CallId, recording: Recording) -> Result<bool, Unserved> {
+        self.ask(|answer| Job::Recording(call, recording, answer)).await
+    }
+
+    /// Changes a setting. `Ok` means it is durable and effective for the next request.
+    pub async fn change(
+        &self,
+        who: Who,
+        change: SettingChange,
+    ) -> Result<Result<Vec<NumberFault>, SettingFault>, Unserved> {
+        self.ask(|answer| Job::Setting(Box::new(Setting { who, change }), answer)).await
+    }
+
+    /// Queues one more push of a delivery.
+    pub async fn redeliver(
+        &self,
+        who: Who,
+        delivery: Delivery,
+    ) -> Result<Result<(), SettingFault>, Unserved> {
+        self.ask(|answer| Job::Redeliver(delivery, who, answer)).await
+    }
+
+    /// Returns once everything asked before is durable.
+    pub async fn flush(&self) -> Result<(), Unserved> {
+        self.ask(Job::Flush).await
+    }
+
+    /// Asks the store something, on a thread that may wait for a disk.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.shared.store);
+        tokio::task::spawn_blocking(move || ask(&*store))
+            .await
+            .map_err(|error| StoreError::Unavailable(format!("a query broke off: {error}")))?
+    }
+
+    /// How many parties are in quarantine on an X number.
+    pub fn quarantined(&self, x: XNumber) -> u32 {
+        let known = self.shared.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&x).copied().unwrap_or(0)
+    }
+
+    /// Brings the gauges up to date, for whoever is about to read them.
+    pub fn refresh_gauges(&self) {
+        let (registry, metrics) = (&self.shared.registry, &self.shared.metrics);
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.bindings.set(gauge(registry.directory.binding_count()));
+        metrics.numbers.set(gauge(registry.directory.number_count()));
+        metrics.calls_open.set(gauge(registry.calls.open_count()));
+        let dispatch = self.shared.dispatch();
+        metrics.deliveries_waiting.set(gauge(dispatch.waiting()));
+        metrics.deliveries_in_flight.set(gauge(dispatch.in_flight()));
+        let now = self.shared.clock.now();
+        let age = dispatch.oldest_due().map_or(0, |due| now.since(due).as_secs());
+        metrics.delivery_oldest_due_seconds.set(i64::try_from(age).unwrap_or(i64::MAX));
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
+        if !self.is_serving() {
+            return Err(Unserved::NotServing);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.inbox.try_send(job(answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Unserved::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Unserved::NotServing,
+        })?;
+        answered.await.unwrap_or(Err(Unserved::NotServing))
+    }
+}

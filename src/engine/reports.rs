@@ -99,11 +99,21 @@ impl Writer {
         count
     }
 
-    fn stage_report(&mut self, id: &CallId, event: &CallEvent, draft: &mut Draft, now: Timestamp) -> Reported {
+    fn stage_report(
+        &mut self,
+        id: &CallId,
+        event: &CallEvent,
+        draft: &mut Draft,
+        now: Timestamp,
+    ) -> Reported {
         let mut call = match self.known_call(id, draft) {
             Some(call) => call,
             None => {
-                let call = Call::new(self.staging.next_key(now), id.clone(), self.shared.origin.ids.session(id.expose()).into());
+                let call = Call::new(
+                    self.staging.next_key(now),
+                    id.clone(),
+                    self.shared.origin.ids.session(id.expose()).into(),
+                );
                 draft.write(Write::Call(Box::new(call.clone())));
                 call
             }
@@ -174,7 +184,9 @@ impl Writer {
         self.reports.taken = self.reports.closings.pop_due(now, CLOSINGS_MAX);
         let mut closing = Vec::new();
         for id in self.reports.taken.clone() {
-            let Some(call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else { continue };
+            let Some(call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else {
+                continue;
+            };
             if call.waits_for_answer(self.reports.patience, now) {
                 let released = call.event(Stage::Released).map_or(now, |event| event.received_at);
                 self.reports.closings.postpone(id, released.after(self.reports.patience.answer));
@@ -194,7 +206,10 @@ impl Writer {
     fn silent_calls(&self, draft: &Draft, now: Timestamp) -> Vec<Call> {
         let silent = |call: &Call| call.silent_until(self.reports.patience).is_some_and(|until| until <= now);
         let calls = self.shared.registry.calls.all().into_iter();
-        calls.filter(|call| silent(call) && !draft.calls.contains_key(&call.id)).map(Arc::unwrap_or_clone).collect()
+        calls
+            .filter(|call| silent(call) && !draft.calls.contains_key(&call.id))
+            .map(Arc::unwrap_or_clone)
+            .collect()
     }
 
     fn close(&mut self, calls: Vec<Call>, draft: &mut Draft, now: Timestamp) {
@@ -237,7 +252,9 @@ impl Writer {
         };
         match self.shared.store.forget_older(than, FORGET_ROWS_MAX) {
             // There may be more: come back soon.
-            Ok(gone) if gone >= FORGET_ROWS_MAX => self.reports.next_forget = now.after(Duration::from_secs(1)),
+            Ok(gone) if gone >= FORGET_ROWS_MAX => {
+                self.reports.next_forget = now.after(Duration::from_secs(1))
+            }
             Ok(_) => self.reports.next_forget = now.after(FORGET_EVERY),
             Err(error) => {
                 tracing::warn!("rows beyond the retention were not removed: {error}");

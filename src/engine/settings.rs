@@ -149,7 +149,8 @@ impl Writer {
         now: Timestamp,
     ) {
         let app = self.shared.registry.customers.by_no(app);
-        let wanted = app.push_number_status && (app.urls.number_status.is_some() || app.urls.call_status.is_some());
+        let wanted =
+            app.push_number_status && (app.urls.number_status.is_some() || app.urls.call_status.is_some());
         if !wanted {
             return;
         }
@@ -207,6 +208,12 @@ impl Writer {
     ) {
         let id = self.staging.next_key(now);
         let (actor, action) = (who.into(), action.into());
-        draft.write(Write::Audit(AuditEntry { id, actor, action, subject: subject.into(), detail: detail.into() }));
+        draft.write(Write::Audit(AuditEntry {
+            id,
+            actor,
+            action,
+            subject: subject.into(),
+            detail: detail.into(),
+        }));
     }
 }

@@ -167,11 +167,13 @@ impl Writer {
                 }
             },
             Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
-            Job::Recording(call, recording, _) => Outcome::Recorded(self.stage_recording(call, recording, draft)),
+            Job::Recording(call, recording, _) => {
+                Outcome::Recorded(self.stage_recording(call, recording, draft))
+            }
             Job::Setting(setting, _) => Outcome::Setting(self.stage_setting(setting, draft, now)),
             Job::Settle(delivery, attempt) => {
                 draft.write(Write::Attempt { delivery: *delivery, attempt: attempt.clone() });
-                draft.effects.push(Effect::PushEnded(*delivery, false));
+                draft.effects.push(Effect::PushEnded(*delivery));
                 Outcome::Done
             }
             Job::Redeliver(delivery, who, _) => {
@@ -232,8 +234,8 @@ impl Writer {
                     shared.dispatch().enqueue(delivery, now);
                     wake_deliverer = true;
                 }
-                Effect::PushEnded(delivery, again) => {
-                    shared.dispatch().ended(delivery, again || delivery.state.is_pending(), now);
+                Effect::PushEnded(delivery) => {
+                    shared.dispatch().ended(delivery, delivery.state.is_pending(), now);
                     wake_deliverer = true;
                 }
             }
@@ -241,7 +243,7 @@ impl Writer {
         if wake_deliverer {
             shared.deliver_now.notify_one();
         }
-        shared.note_quarantine(&self.staging);
+        shared.note_quarantine(&mut self.staging);
     }
 
     /// Nothing of the batch was written. One bad row must not fail its neighbours: try each job alone; a job

@@ -33,11 +33,11 @@ use tracing::debug;
 
 pub use self::client::SetupError;
 pub use self::failure::FailureClass;
-pub use self::sign::Scheme;
 
 use self::client::PushClient;
 use self::dial::Dial;
 use crate::domain::id::AppKey;
+use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
 
 /// The limits of a push. [`Default`] has the values that fit production.

@@ -4,40 +4,22 @@
 //! (client-tolerances G44), so order and separators are part of the contract. Names go out in title case;
 //! `X-WSSE` therefore reads `X-Wsse` on the wire, because hyper derives the case and cannot be given another.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Url;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 
 use super::Push;
+use crate::domain::signature::{Scheme, authorization_value, digest, header_value};
 use crate::domain::time::Timestamp;
-
-/// Which generation of the signature an app checks (callbacks 1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// The current one: HMAC-SHA256 keyed with the secret, in `X-AKSK`.
-    Aksk,
-    /// The older one: SHA-256 over nonce, time and secret, in `X-WSSE`.
-    Wsse,
-}
+use crate::wire::time_text::format_created;
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
 const X_AKSK: HeaderName = HeaderName::from_static("x-aksk");
 const X_WSSE: HeaderName = HeaderName::from_static("x-wsse");
 
-/// `yyyy-MM-ddTHH:mm:ssZ`.
-const CREATED: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-
 /// All headers of one push to `url`, signed as of `now`. `nonce` is fresh for every attempt: receivers may
 /// refuse an old or repeated one.
 pub(super) fn signed_headers(push: &Push, url: &Url, now: Timestamp, nonce: &str) -> HeaderMap {
-    let created = created(now);
+    let created = format_created(now);
     let digest = digest(push.scheme, &push.secret, nonce, &created);
     let token = header_value(push.app_key.as_str(), &digest, nonce, &created);
     let mut token = HeaderValue::try_from(token).expect("app keys, base64, nonces and times are plain ASCII");
@@ -61,48 +43,6 @@ fn host(url: &Url) -> HeaderValue {
     let host = url.host_str().unwrap_or_default();
     let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     HeaderValue::try_from(text).expect("the host of a parsed URL is printable ASCII")
-}
-
-/// The time of the signature: true UTC, whatever the receiver's zone (callbacks 1.1).
-fn created(now: Timestamp) -> String {
-    let secs = i64::try_from(now.secs()).unwrap_or(i64::MAX);
-    // A clock past the year 9999 is broken anyway; the push still goes out, with a time that is plainly wrong.
-    let moment = OffsetDateTime::from_unix_timestamp(secs).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    moment.format(CREATED).expect("a date and time have every field of the format")
-}
-
-/// The digest that proves knowledge of the secret: HMAC-SHA256 for AKSK, SHA-256 for WSSE.
-fn digest(scheme: Scheme, secret: &str, nonce: &str, created: &str) -> [u8; 32] {
-    match scheme {
-        Scheme::Aksk => {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes any key");
-            mac.update(nonce.as_bytes());
-            mac.update(created.as_bytes());
-            mac.finalize().into_bytes().into()
-        }
-        Scheme::Wsse => Sha256::new()
-            .chain_update(nonce.as_bytes())
-            .chain_update(created.as_bytes())
-            .chain_update(secret.as_bytes())
-            .finalize()
-            .into(),
-    }
-}
-
-/// The value of `X-AKSK` or `X-WSSE`: four fields in their fixed order, separated by bare commas.
-fn header_value(app_key: &str, digest: &[u8; 32], nonce: &str, created: &str) -> String {
-    let digest = BASE64.encode(digest);
-    format!(
-        r#"UsernameToken Username="{app_key}",PasswordDigest="{digest}",Nonce="{nonce}",Created="{created}""#
-    )
-}
-
-/// The value of `Authorization`, the same in every push of a scheme.
-fn authorization_value(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Aksk => r#"AKSK realm="SDP",profile="UsernameToken",type="Appkey""#,
-        Scheme::Wsse => r#"WSSE realm="SDP",profile="UsernameToken",type="Appkey""#,
-    }
 }
 
 #[cfg(test)]

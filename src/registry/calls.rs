@@ -101,6 +101,11 @@ impl Calls {
         }
     }
 
+    /// Forgets the calls. Route answers stay: the switch may be acting on them.
+    pub fn clear(&self) {
+        self.calls.clear();
+    }
+
     /// Drops decisions that nothing followed, and calls that were closed longer than `keep` ago.
     pub fn forget(&self, now: Timestamp, keep: Duration) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

@@ -127,6 +127,13 @@ impl Directory {
         u32::try_from(load).expect("an X carries at most 5,000 pairs")
     }
 
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.entries.clear();
+        self.by_binding.clear();
+        self.by_owner.clear();
+    }
+
     /// Compares the maps with each other. Each line names one disagreement.
     pub fn check_consistency(&self) -> Vec<String> {
         let mut problems = Vec::new();

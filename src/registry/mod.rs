@@ -91,6 +91,12 @@ impl Registry {
         self.directory.check_consistency()
     }
 
+    /// Forgets everything, before it is loaded again.
+    pub fn clear(&self) {
+        self.directory.clear();
+        self.calls.clear();
+    }
+
     /// Drops decisions that no call ever followed and calls that ended longer than `keep` ago.
     pub fn forget_calls(&self, now: Timestamp, keep: Duration) {
         self.calls.forget(now, keep);

@@ -186,9 +186,15 @@ impl Staging {
         }
     }
 
-    /// How many parties are in quarantine on an X number.
-    pub fn quarantined(&self, x: XNumber) -> u32 {
-        self.quarantine.count(x)
+    /// Copies how many parties are in quarantine on each X number, for readers on other threads.
+    pub fn publish_quarantine(&mut self, to: &mut HashMap<XNumber, u32>) {
+        for (x, count) in self.quarantine.take_changed() {
+            if count == 0 {
+                to.remove(&x)
+            } else {
+                to.insert(x, count)
+            };
+        }
     }
 
     fn changes_of(

@@ -123,8 +123,6 @@ pub struct AuditEntry {
 /// Everything that start-up reads, handed over piece by piece in this order.
 #[derive(Debug)]
 pub enum Loaded {
-    /// The installation's secret, drawn when the store was made.
-    Secret([u8; 32]),
     /// The highest row key ever used. Keys go on from here.
     LastKey(RowKey),
     /// An app.
@@ -166,6 +164,9 @@ pub enum StoreError {
 
 /// A durable copy of everything. See the module for its contract.
 pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The installation's secret, drawn when the store was made.
+    fn secret(&self) -> Result<[u8; 32], StoreError>;
+
     /// Reads everything that start-up needs.
     fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError>;
 

@@ -1,0 +1,69 @@
+//! Start-up, and starting over: everything durable is read into memory before anything is served.
+
+use std::time::Duration;
+
+use super::Shared;
+use crate::domain::binding::Change;
+use crate::domain::call::{Call, Stage};
+use crate::domain::time::Timestamp;
+use crate::registry::Staging;
+use crate::store::{LoadFrom, Loaded, StoreError};
+
+/// What a load needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadSettings {
+    /// How long ended bindings bar strangers.
+    pub quarantine: Duration,
+    /// How long ended calls are remembered.
+    pub keep_ended: Duration,
+}
+
+/// Called with the number of bindings read so far.
+pub type Progress<'a> = &'a mut dyn FnMut(u64);
+
+/// Reads everything into an empty registry. Returns the writer's own view and the calls that have ended
+/// without a CDR.
+pub fn load(
+    shared: &Shared,
+    settings: LoadSettings,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<(Staging, Vec<Call>), StoreError> {
+    let mut staging = Staging::new(settings.quarantine);
+    let mut ended_calls = Vec::new();
+    let from = LoadFrom {
+        ended_after: now.before(settings.quarantine),
+        closed_after: now.before(settings.keep_ended),
+    };
+    let mut bindings = 0;
+    shared.store.load(from, &mut |loaded| match loaded {
+        Loaded::LastKey(key) => staging.keys_continue_after(key),
+        Loaded::App(app) => shared.registry.customers.put(app.into()),
+        Loaded::Number(record, last_call_at) => {
+            staging.put_number(&record);
+            shared.registry.directory.put_number(record, last_call_at);
+        }
+        Loaded::Binding(binding) => {
+            staging.absorb(&shared.registry, &Change::Bound(binding));
+            bindings += 1;
+            progress(bindings);
+        }
+        Loaded::Ended(binding, at) => staging.note_ended(&binding, at),
+        Loaded::Call(call) => {
+            if call.closed.is_none() && call.decision.is_some() && call.reached(Stage::Released).is_some() {
+                ended_calls.push(Call::clone(&call));
+            }
+            shared.registry.calls.put(call.into());
+        }
+        Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
+    })?;
+    Ok((staging, ended_calls))
+}
+
+impl Shared {
+    /// Empties memory, before it is loaded again.
+    pub(super) fn clear(&self) {
+        self.registry.clear();
+        self.dispatch().clear();
+    }
+}

@@ -1,0 +1,40 @@
+//! Wakes the writer when something is due: bindings to expire, calls to close. It knows no rules; the writer
+//! announces the next instant, and looks for itself what is due when it is woken.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::Shared;
+use super::job::Job;
+use crate::domain::time::Timestamp;
+
+/// Runs until the writer is gone.
+pub async fn run(
+    shared: Arc<Shared>,
+    writer: mpsc::WeakSender<Job>,
+    mut next_tick: watch::Receiver<Option<Timestamp>>,
+) {
+    loop {
+        let due = *next_tick.borrow_and_update();
+        let is_due = async {
+            match due {
+                Some(due) => shared.clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = next_tick.changed() => if changed.is_err() { return },
+            () = is_due => {
+                let Some(writer) = writer.upgrade() else { return };
+                if writer.send(Job::Tick).await.is_err() {
+                    return;
+                }
+                // The writer has seen the tick when it announces again; until then there is nothing to do.
+                if next_tick.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
