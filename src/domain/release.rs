@@ -23,10 +23,19 @@ pub enum ReleasedBy {
 impl ReleasedBy {
     /// stub
     pub const fn as_str(self) -> &'static str {
-        ""
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::Switch => "switch",
+            Self::Gateway => "gateway",
+            Self::Timeout => "timeout",
+            Self::MaxDuration => "maxDuration",
+        }
     }
     /// stub
-    pub fn from_str(_word: &str) -> Option<Self> {
-        None
+    pub fn from_str(word: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee, Self::Switch, Self::Gateway, Self::Timeout, Self::MaxDuration]
+            .into_iter()
+            .find(|by| by.as_str() == word)
     }
 }
