@@ -105,6 +105,27 @@ pub enum ReleasedBy {
     MaxDuration,
 }
 
+impl ReleasedBy {
+    /// The word on the switch's wire and in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::Switch => "switch",
+            Self::Gateway => "gateway",
+            Self::Timeout => "timeout",
+            Self::MaxDuration => "maxDuration",
+        }
+    }
+
+    /// Inverse of [`ReleasedBy::as_str`].
+    pub fn from_str(word: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee, Self::Switch, Self::Gateway, Self::Timeout, Self::MaxDuration]
+            .into_iter()
+            .find(|by| by.as_str() == word)
+    }
+}
+
 /// What the switch said about the end. Any part may be missing or nonsense.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReleaseReport {

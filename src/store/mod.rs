@@ -10,7 +10,12 @@
 //!   every batch whose commit has returned.
 //! - Tables on the acknowledging path have a time-ordered integer key and no other index.
 
+pub mod embedded;
 pub mod query;
+mod row;
+
+#[cfg(test)]
+pub(crate) mod contract;
 
 use std::sync::Arc;
 
@@ -120,6 +125,9 @@ pub struct AuditEntry {
     pub detail: Box<str>,
 }
 
+/// Bodies of deliveries, each with the row of its delivery.
+pub type Bodies = Vec<(RowKey, Arc<[u8]>)>;
+
 /// Everything that start-up reads, handed over piece by piece in this order.
 #[derive(Debug)]
 pub enum Loaded {
@@ -177,7 +185,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// The bodies of deliveries, for pushing. Missing ones are left out.
-    fn bodies(&self, deliveries: &[RowKey]) -> Result<Vec<(RowKey, Arc<[u8]>)>, StoreError>;
+    fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError>;
 
     /// CDRs, newest first.
     fn find_cdrs(

@@ -1,0 +1,136 @@
+//! The tests that every store must pass. A store's own tests say [`store_contract!`] with a [`Place`] and get
+//! all of them.
+
+pub(crate) mod sample;
+
+mod lists;
+mod loading;
+
+use super::query::Page;
+use super::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
+use crate::domain::binding::AnyBinding;
+use crate::domain::call::Call;
+use crate::domain::customer::{CustomerApp, NumberRecord};
+use crate::domain::delivery::Delivery;
+use crate::domain::id::RowKey;
+use crate::domain::time::Timestamp;
+
+pub(crate) use lists::*;
+pub(crate) use loading::*;
+
+/// Where a store keeps its rows, so that it can be opened again there.
+pub(crate) trait Place {
+    /// A place where nothing is stored yet.
+    fn fresh() -> Self;
+    /// Opens the store at this place; at most one at a time.
+    fn open(&self) -> Box<dyn Store>;
+}
+
+/// Makes a test of every rule of the contract for the store at `$place`.
+macro_rules! store_contract {
+    ($place:ty) => {
+        $crate::store::contract::store_contract! { $place:
+            a_new_store_holds_nothing_but_its_secret,
+            every_kind_of_write_is_loaded_as_it_was,
+            opening_again_loads_the_same,
+            an_app_or_a_number_written_again_replaces_its_former_self,
+            a_number_keeps_its_last_call_when_it_is_written_again,
+            a_modified_binding_is_loaded_as_modified,
+            a_batch_is_stored_whole_or_not_at_all,
+            an_ended_binding_is_loaded_only_while_it_is_recent,
+            a_closed_call_is_loaded_only_while_it_is_recent,
+            a_call_written_again_after_its_closing_stays_closed,
+            the_last_key_is_the_highest_of_any_table,
+            only_pending_deliveries_are_loaded,
+            ended_bindings_are_found_by_every_filter,
+            endings_of_one_instant_are_listed_in_their_order,
+            cdrs_are_found_by_every_filter,
+            calls_are_found_by_every_filter,
+            deliveries_are_found_by_every_filter,
+            a_delivery_is_shown_with_its_attempts_and_its_body,
+            a_delivery_can_be_made_pending_again,
+            bodies_that_are_not_there_are_left_out,
+            a_list_is_paged_without_gaps_or_repeats,
+            a_span_of_time_bounds_a_list,
+            what_is_older_than_the_retention_is_forgotten,
+            forgetting_is_done_in_portions,
+            what_is_open_or_pending_is_never_forgotten,
+            a_store_that_works_answers_a_ping,
+        }
+    };
+    ($place:ty: $($rule:ident,)+) => {
+        $(
+            #[test]
+            fn $rule() {
+                $crate::store::contract::$rule::<$place>();
+            }
+        )+
+    };
+}
+pub(crate) use store_contract;
+
+/// Everything that a load handed over.
+#[derive(Debug, Default, PartialEq)]
+struct Everything {
+    secret: Option<[u8; 32]>,
+    last_key: Option<RowKey>,
+    apps: Vec<CustomerApp>,
+    numbers: Vec<(NumberRecord, Option<Timestamp>)>,
+    bindings: Vec<AnyBinding>,
+    ended: Vec<(AnyBinding, Timestamp)>,
+    calls: Vec<Call>,
+    deliveries: Vec<Delivery>,
+}
+
+/// Loads, and checks that the pieces come in the promised order.
+fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
+    let mut everything = Everything { secret: store.secret().ok(), ..Everything::default() };
+    let mut last_rank = 0;
+    let load = store.load(from, &mut |piece| {
+        let rank = match &piece {
+            Loaded::LastKey(_) => 1,
+            Loaded::App(_) => 2,
+            Loaded::Number(..) => 3,
+            Loaded::Binding(_) => 4,
+            Loaded::Ended(..) => 5,
+            Loaded::Call(_) => 6,
+            Loaded::Delivery(_) => 7,
+        };
+        assert!(rank >= last_rank, "{piece:?} comes too late");
+        last_rank = rank;
+        match piece {
+            Loaded::LastKey(key) => everything.last_key = Some(key),
+            Loaded::App(app) => everything.apps.push(app),
+            Loaded::Number(number, last_call) => everything.numbers.push((number, last_call)),
+            Loaded::Binding(binding) => everything.bindings.push(binding),
+            Loaded::Ended(binding, at) => everything.ended.push((binding, at)),
+            Loaded::Call(call) => everything.calls.push(*call),
+            Loaded::Delivery(delivery) => everything.deliveries.push(delivery),
+        }
+    });
+    load.unwrap();
+    everything
+}
+
+/// Loads from the beginning of time.
+fn load(store: &dyn Store) -> Everything {
+    let beginning = Timestamp::from_millis(1);
+    load_from(store, LoadFrom { ended_after: beginning, closed_after: beginning })
+}
+
+/// Commits `writes` as one batch.
+fn commit(store: &dyn Store, writes: Vec<Write>) {
+    store.commit(&Batch { writes }).unwrap();
+}
+
+fn first(limit: usize) -> Page {
+    Page { before: None, limit }
+}
+
+fn all() -> Page {
+    first(1_000)
+}
+
+fn is_corrupt(result: &Result<(), StoreError>) -> bool {
+    matches!(result, Err(StoreError::Corrupt(_)))
+}

@@ -1,0 +1,141 @@
+//! What start-up reads, in the order in which it is promised.
+
+use rusqlite::Connection;
+
+use super::find::{DELIVERY, read_delivery};
+use super::sql::list;
+use super::sqlite::{Cells, for_each};
+use crate::domain::call::{Call, CallEvent, Closed};
+use crate::domain::id::RowKey;
+use crate::domain::time::Timestamp;
+use crate::store::row::{
+    AppColumns, BindingColumns, CallColumns, EventColumns, NumberColumns, Value, first_key_at, key_or_beyond,
+};
+use crate::store::{LoadFrom, Loaded, StoreError};
+
+/// Hands everything to `sink`.
+pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+    sink(Loaded::LastKey(last_key(db)?));
+    let sql = format!("SELECT {} FROM app ORDER BY no", list("", AppColumns::NAMES));
+    for_each(db, &sql, [], |cells| {
+        sink(Loaded::App(AppColumns::read(|| cells.take())?.into_app()?));
+        Ok(())
+    })?;
+    let sql = format!("SELECT {}, last_call_at FROM number ORDER BY x", list("", NumberColumns::NAMES));
+    for_each(db, &sql, [], |cells| {
+        let number = NumberColumns::read(|| cells.take())?.into_number()?;
+        sink(Loaded::Number(number, cells.column("number.last_call_at")?));
+        Ok(())
+    })?;
+    let sql = format!("SELECT {} FROM binding ORDER BY id", list("", BindingColumns::NAMES));
+    for_each(db, &sql, [], |cells| {
+        sink(Loaded::Binding(BindingColumns::read(|| cells.take())?.into_binding()?));
+        Ok(())
+    })?;
+    load_ended(db, from.ended_after, sink)?;
+    load_calls(db, from.closed_after, sink)?;
+    load_deliveries(db, sink)
+}
+
+fn load_ended(
+    db: &Connection,
+    ended_after: Timestamp,
+    sink: &mut dyn FnMut(Loaded),
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT at, {} FROM binding_ended WHERE key >= ?1 ORDER BY key",
+        list("", BindingColumns::NAMES)
+    );
+    for_each(db, &sql, [Value::Int(first_key_at(ended_after))], |cells| {
+        let at = cells.column("binding_ended.at")?;
+        if at > ended_after {
+            sink(Loaded::Ended(BindingColumns::read(|| cells.take())?.into_binding()?, at));
+        }
+        Ok(())
+    })
+}
+
+fn load_calls(
+    db: &Connection,
+    closed_after: Timestamp,
+    sink: &mut dyn FnMut(Loaded),
+) -> Result<(), StoreError> {
+    let open =
+        format!("SELECT {CALL} FROM live_call l JOIN call c ON c.key = l.call {CLOSING} ORDER BY l.call");
+    let recent = format!(
+        "SELECT {CALL} FROM closing g JOIN call c ON c.key = g.call {CLOSING} WHERE g.key >= ?1 ORDER BY g.key"
+    );
+    for_each(db, &with_columns(&open), [], |cells| {
+        sink(Loaded::Call(Box::new(read_call(db, cells)?)));
+        Ok(())
+    })?;
+    for_each(db, &with_columns(&recent), [Value::Int(first_key_at(closed_after))], |cells| {
+        let call = read_call(db, cells)?;
+        if call.closed.is_some_and(|closed| closed.at > closed_after) {
+            sink(Loaded::Call(Box::new(call)));
+        }
+        Ok(())
+    })
+}
+
+/// Stands for the columns of a call and of its closing in a statement; see [`with_columns`].
+pub(super) const CALL: &str = "{call}";
+/// Joins the closing of a call `c`, if it was closed.
+pub(super) const CLOSING: &str = "LEFT JOIN call_closed z ON z.call = c.key";
+
+/// The statement with the columns that [`read_call`] reads in place of [`CALL`].
+pub(super) fn with_columns(sql: &str) -> String {
+    sql.replace(CALL, &format!("{}, z.at, z.swept", list("c.", CallColumns::NAMES)))
+}
+
+/// Reads a call with its events.
+pub(super) fn read_call(db: &Connection, cells: &mut Cells<'_>) -> Result<Call, StoreError> {
+    let mut call = CallColumns::read(|| cells.take())?.into_call()?;
+    let (at, swept): (Option<_>, Option<_>) =
+        (cells.column("call_closed.at")?, cells.column("call_closed.swept")?);
+    call.closed = at.zip(swept).map(|(at, swept)| Closed { at, swept });
+    call.events = events(db, call.key)?;
+    Ok(call)
+}
+
+fn events(db: &Connection, call: RowKey) -> Result<Vec<CallEvent>, StoreError> {
+    let sql = format!("SELECT {} FROM call_event WHERE call = ?1 ORDER BY n", list("", EventColumns::NAMES));
+    let mut events = Vec::new();
+    for_each(db, &sql, [Value::Int(key_or_beyond(call))], |cells| {
+        events.push(EventColumns::read(|| cells.take())?.into_event());
+        Ok(())
+    })?;
+    Ok(events)
+}
+
+fn load_deliveries(db: &Connection, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT {DELIVERY} FROM delivery_pending p CROSS JOIN delivery d ON d.id = p.id \
+         LEFT JOIN delivery_ended e ON e.id = p.id ORDER BY p.id"
+    );
+    for_each(db, &sql, [], |cells| {
+        sink(Loaded::Delivery(read_delivery(cells)?.delivery));
+        Ok(())
+    })
+}
+
+/// The secret that was drawn when the store was made.
+pub(super) fn secret(db: &Connection) -> Result<[u8; 32], StoreError> {
+    let stored: Vec<u8> =
+        db.query_row("SELECT value FROM meta WHERE name = 'secret'", [], |row| row.get(0))?;
+    stored.try_into().map_err(|_| StoreError::Corrupt("the installation's secret has another length".into()))
+}
+
+/// The highest key in any table. Each `max` is one look at the end of a table.
+fn last_key(db: &Connection) -> Result<RowKey, StoreError> {
+    let sql = "SELECT max(
+        (SELECT coalesce(max(id), 1) FROM binding), (SELECT coalesce(max(key), 1) FROM binding_ended),
+        (SELECT coalesce(max(key), 1) FROM call), (SELECT coalesce(max(id), 1) FROM cdr),
+        (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit))";
+    let mut last = None;
+    for_each(db, sql, [], |cells| {
+        last = Some(cells.column("the last key")?);
+        Ok(())
+    })?;
+    last.ok_or_else(|| StoreError::Corrupt("there is no last key".into()))
+}

@@ -1,0 +1,143 @@
+//! The store of a single node: SQLite files in one directory.
+//!
+//! One connection writes, under a lock that only the writer thread and the retention take. Queries read through
+//! connections of their own, which never wait for the writer nor it for them (write-ahead log). One gateway owns
+//! the directory; the sqlite3 shell may look in at any time.
+
+mod directory;
+mod find;
+mod load;
+mod pool;
+mod retention;
+mod sql;
+mod sqlite;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use self::pool::ReadPool;
+use super::query::{
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
+    Retention,
+};
+use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
+use crate::domain::call::Call;
+use crate::domain::id::RowKey;
+
+/// The database file inside the store's directory.
+const MAIN_FILE: &str = "privnum.db";
+/// The numbered versions of the main file's schema.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// SQLite in a directory that this process owns.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    writer: Mutex<Connection>,
+    readers: ReadPool,
+    /// Held for its lock; closed last.
+    _lock: File,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `dir`, or makes a new one there whose installation secret is `secret_if_new`.
+    ///
+    /// Fails with [`StoreError::Unavailable`] when another gateway uses the directory or it cannot be written,
+    /// and with [`StoreError::Corrupt`] when a newer version of this program wrote it.
+    pub fn open(dir: &Path, secret_if_new: [u8; 32]) -> Result<Self, StoreError> {
+        let lock = directory::take(dir)?;
+        let path = dir.join(MAIN_FILE);
+        directory::make_file(&path)?;
+        let mut writer = sqlite::open_for_writing(&path)?;
+        sqlite::migrate(&mut writer, MIGRATIONS)?;
+        writer.execute(
+            "INSERT INTO meta (name, value) VALUES ('secret', ?1) ON CONFLICT (name) DO NOTHING",
+            [&secret_if_new[..]],
+        )?;
+        Ok(Self { writer: Mutex::new(writer), readers: ReadPool::new(&path), _lock: lock })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A panic in the middle of a transaction has taken the transaction back; the connection is as good as new.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        // Only to make the next start quicker: what is still in the log is as durable as in the file.
+        let _ = self.writer().execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        self.readers.read(load::secret)
+    }
+
+    fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        self.readers.read(|db| load::load(db, from, sink))
+    }
+
+    fn binding_count(&self) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .readers
+            .read(|db| Ok(db.query_row("SELECT count(*) FROM binding", [], |row| row.get(0))?))?;
+        Ok(count.unsigned_abs())
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        sqlite::in_transaction(&mut self.writer(), |db| {
+            batch.writes.iter().try_for_each(|write| write::apply(db, write))
+        })
+    }
+
+    fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
+        self.readers.read(|db| find::bodies(db, deliveries))
+    }
+
+    fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
+        self.readers.read(|db| find::cdrs(db, filter, page))
+    }
+
+    fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
+        self.readers.read(|db| find::calls(db, filter, page))
+    }
+
+    fn find_deliveries(&self, filter: &DeliveryFilter, page: Page) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.readers.read(|db| find::deliveries(db, filter, page))
+    }
+
+    fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
+        self.readers.read(|db| find::delivery(db, id))
+    }
+
+    fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {
+        self.readers.read(|db| find::audit(db, page))
+    }
+
+    fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
+        self.readers.read(|db| find::ended(db, filter, page))
+    }
+
+    fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {
+        sqlite::in_transaction(&mut self.writer(), |db| retention::forget_older(db, than, limit))
+    }
+
+    /// Reads, and writes one row that nobody needs: a full disk only shows when something is written.
+    fn ping(&self) -> Result<(), StoreError> {
+        self.readers.read(load::secret)?;
+        sqlite::in_transaction(&mut self.writer(), |db| {
+            let sql = "INSERT INTO meta (name, value) VALUES ('probe', x'01') \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            db.execute(sql, [])?;
+            Ok(())
+        })
+    }
+}

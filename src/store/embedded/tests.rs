@@ -1,0 +1,211 @@
+//! The contract, and what is particular to files: one gateway per directory, versions, damage, crashes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{EmbeddedStore, MAIN_FILE};
+use crate::domain::id::RowKey;
+use crate::domain::time::Timestamp;
+use crate::store::contract::sample::{self, axb, bound, key};
+use crate::store::contract::{Place, store_contract};
+use crate::store::query::EndedFilter;
+use crate::store::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
+
+impl Place for TempDir {
+    fn fresh() -> Self {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(open(self))
+    }
+}
+
+store_contract!(TempDir);
+
+fn open(dir: &TempDir) -> EmbeddedStore {
+    EmbeddedStore::open(dir.path(), [7; 32]).unwrap()
+}
+
+fn bindings(store: &EmbeddedStore) -> usize {
+    let beginning = Timestamp::from_millis(1);
+    let mut count = 0;
+    let from = LoadFrom { ended_after: beginning, closed_after: beginning };
+    store.load(from, &mut |piece| count += usize::from(matches!(piece, Loaded::Binding(_)))).unwrap();
+    count
+}
+
+fn bind(n: u64) -> Batch {
+    Batch { writes: vec![bound(axb(key(n), 2 * n, 2 * n + 1))] }
+}
+
+#[test]
+fn a_second_gateway_on_the_same_directory_is_refused_with_words() {
+    let dir = TempDir::fresh();
+    let first = open(&dir);
+    let refusal = EmbeddedStore::open(dir.path(), [8; 32]).unwrap_err();
+    assert!(matches!(&refusal, StoreError::Unavailable(why) if why.contains("another gateway")), "{refusal}");
+    drop(first);
+    open(&dir);
+}
+
+#[test]
+fn the_secret_is_drawn_once_per_store() {
+    let dir = TempDir::fresh();
+    drop(open(&dir));
+    let store = EmbeddedStore::open(dir.path(), [8; 32]).unwrap();
+    assert_eq!(store.readers.read(super::load::secret).unwrap(), [7; 32]);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_with_words() {
+    let dir = TempDir::fresh();
+    drop(open(&dir));
+    Connection::open(dir.path().join(MAIN_FILE)).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let refusal = EmbeddedStore::open(dir.path(), [7; 32]).unwrap_err();
+    assert!(matches!(&refusal, StoreError::Corrupt(why) if why.contains("version 99")), "{refusal}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_called_corrupt() {
+    let dir = TempDir::fresh();
+    fs::write(dir.path().join(MAIN_FILE), "no database ".repeat(500)).unwrap();
+    let refusal = EmbeddedStore::open(dir.path(), [7; 32]).unwrap_err();
+    assert!(matches!(refusal, StoreError::Corrupt(_)), "{refusal}");
+}
+
+#[test]
+fn a_row_that_no_version_wrote_is_called_corrupt() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    store.commit(&bind(1)).unwrap();
+    let shell = Connection::open(dir.path().join(MAIN_FILE)).unwrap();
+    shell.execute("UPDATE binding SET b = a", []).unwrap();
+    let from = LoadFrom { ended_after: sample::at(0), closed_after: sample::at(0) };
+    let refusal = store.load(from, &mut drop).unwrap_err();
+    assert!(matches!(&refusal, StoreError::Corrupt(why) if why.contains("binding.b")), "{refusal}");
+    assert!(!refusal.to_string().contains("138000"), "no number in an error: {refusal}");
+}
+
+#[test]
+fn nobody_else_may_read_the_files() {
+    let parent = TempDir::fresh();
+    let dir = parent.path().join("a/data");
+    let store = EmbeddedStore::open(&dir, [7; 32]).unwrap();
+    store.commit(&bind(1)).unwrap();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 3, "database, log and lock: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn a_database_shell_may_read_while_the_gateway_runs() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    store.commit(&bind(1)).unwrap();
+    let shell = Connection::open(dir.path().join(MAIN_FILE)).unwrap();
+    let x: i64 = shell.query_row("SELECT x FROM binding", [], |row| row.get(0)).unwrap();
+    assert_eq!(u64::try_from(x).unwrap(), sample::x(1).number().word());
+    store.commit(&bind(2)).unwrap();
+}
+
+/// Copies the files as a crash would leave them: nothing closed, nothing written back.
+fn crash_image(dir: &TempDir) -> TempDir {
+    let image = TempDir::fresh();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), image.path().join(entry.file_name())).unwrap();
+    }
+    image
+}
+
+#[test]
+fn after_a_crash_every_committed_batch_is_there() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    for n in 1..=20 {
+        store.commit(&bind(n)).unwrap();
+        if n % 5 == 0 {
+            let image = crash_image(&dir);
+            assert_eq!(bindings(&open(&image)), usize::try_from(n).unwrap());
+        }
+    }
+}
+
+#[test]
+fn after_a_crash_in_the_middle_of_a_commit_the_batch_is_gone_and_those_before_it_are_there() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    store.commit(&bind(1)).unwrap();
+    let log = format!("{MAIN_FILE}-wal");
+    let complete = fs::metadata(dir.path().join(&log)).unwrap().len();
+    store.commit(&Batch { writes: (2..200).flat_map(|n| bind(n).writes).collect() }).unwrap();
+    let longer = fs::metadata(dir.path().join(&log)).unwrap().len();
+    for cut in [complete, complete + 1, complete.midpoint(longer), longer - 1] {
+        let image = crash_image(&dir);
+        fs::OpenOptions::new().write(true).open(image.path().join(&log)).unwrap().set_len(cut).unwrap();
+        assert_eq!(bindings(&open(&image)), 1, "cut at {cut} of {longer}");
+    }
+}
+
+#[test]
+fn when_the_disk_is_full_nothing_of_the_batch_is_written_and_later_it_works() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    store.commit(&bind(1)).unwrap();
+    let pages_max = |pages: i64| store.writer().pragma_update(None, "max_page_count", pages).unwrap();
+    pages_max(1); // SQLite takes the present size when that is more
+    let large = Batch { writes: (2..2_000).flat_map(|n| bind(n).writes).collect() };
+    let refusal = store.commit(&large).unwrap_err();
+    assert!(matches!(refusal, StoreError::Unavailable(_)), "{refusal}");
+    assert_eq!(bindings(&store), 1);
+    pages_max(1_000_000);
+    store.commit(&large).unwrap();
+    assert_eq!(bindings(&store), 1_999);
+}
+
+#[test]
+fn a_key_beyond_the_year_2109_is_refused_and_nothing_of_its_batch_is_written() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    let mut batch = bind(1);
+    batch.writes.push(bound(axb(RowKey::floor(1 << 42), 8, 9)));
+    let refusal = store.commit(&batch).unwrap_err();
+    assert!(matches!(&refusal, StoreError::Unavailable(why) if why.contains("binding.id")), "{refusal}");
+    assert_eq!(bindings(&store), 0);
+}
+
+#[test]
+fn a_commit_is_seen_by_a_query_that_begins_after_it() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    for n in 1..=50 {
+        let binding = axb(key(n), 1, 2);
+        let end =
+            sample::unbound(binding.clone(), crate::domain::binding::UnbindCause::Customer, sample::at(n));
+        store.commit(&Batch { writes: vec![bound(binding), end, Write::Audit(sample::audit(n))] }).unwrap();
+        let newest = store
+            .find_ended(&EndedFilter::default(), crate::store::query::Page { before: None, limit: 1 })
+            .unwrap();
+        assert_eq!(newest[0].binding.id(), key(n));
+    }
+}
+
+#[test]
+fn many_queries_at_once_share_the_connections() {
+    let dir = TempDir::fresh();
+    let store = open(&dir);
+    store.commit(&bind(1)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| assert_eq!(store.binding_count().unwrap(), 1));
+        }
+    });
+}

@@ -1,0 +1,165 @@
+//! What each [`Write`] does to the tables.
+
+use rusqlite::Connection;
+
+use super::sql::WRITE;
+use super::sqlite::{cell, execute};
+use crate::domain::binding::{AnyBinding, Change, UnbindCause};
+use crate::domain::call::{Call, Closed};
+use crate::domain::delivery::{Delivery, State};
+use crate::domain::id::RowKey;
+use crate::domain::number::XNumber;
+use crate::domain::time::Timestamp;
+use crate::store::row::{
+    AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
+    NumberColumns, Value, first_key_at, key_or_beyond,
+};
+use crate::store::{Attempt, StoreError, Write};
+
+/// Carries out one write inside the open transaction.
+pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
+    match write {
+        Write::App(app) => execute(db, &WRITE.app, AppColumns::from(&**app).values()?)?,
+        Write::Number(number) => execute(db, &WRITE.number, NumberColumns::from(number).values()?)?,
+        Write::NumberRemoved(x) => execute(db, "DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
+        Write::Binding(change) => return apply_change(db, change),
+        Write::Call(call) => return put_call(db, call),
+        Write::CallEvent { call, index, event } => {
+            execute(db, &WRITE.event, EventColumns::new(*call, *index, event).values()?)?
+        }
+        Write::CallClosed { call, closed, x } => return close_call(db, *call, *closed, *x),
+        Write::Cdr(cdr) => execute(db, &WRITE.cdr, CdrColumns::from(&**cdr).values()?)?,
+        Write::Delivery { delivery, session, body } => {
+            return add_delivery(db, delivery, session.as_deref(), body);
+        }
+        Write::Attempt { delivery, attempt } => return add_attempt(db, delivery, attempt),
+        Write::Redeliver(delivery) => {
+            execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
+            return put_standing(db, delivery, delivery.due);
+        }
+        Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
+    };
+    Ok(())
+}
+
+fn apply_change(db: &Connection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::Bound(binding) => {
+            execute(db, &WRITE.bound, BindingColumns::from(binding).values()?)?;
+            Ok(())
+        }
+        Change::Modified(binding) => {
+            let changed = execute(db, &WRITE.modified, BindingColumns::from(binding).values()?)?;
+            one_stood(changed)
+        }
+        Change::Unbound { binding, cause, at } => end(db, binding, *cause, *at),
+    }
+}
+
+fn end(db: &Connection, binding: &AnyBinding, cause: UnbindCause, at: Timestamp) -> Result<(), StoreError> {
+    let id = binding.id();
+    one_stood(execute(db, "DELETE FROM binding WHERE id = ?1", [cell(&id, "binding.id")?])?)?;
+    // Not below the binding's own key either: keys drawn after a restart must be above every key in use.
+    let smallest_key = Value::Int(first_key_at(at).max(key_or_beyond(id)));
+    let ending = [smallest_key, cell(&cause, "binding_ended.cause")?, cell(&at, "binding_ended.at")?];
+    let columns = BindingColumns::from(binding);
+    execute(db, &WRITE.ended, ending.into_iter().chain(columns.values()?))?;
+    Ok(())
+}
+
+/// The registry decided on a binding that is not in the store: then one of them is wrong about more than that.
+fn one_stood(rows: usize) -> Result<(), StoreError> {
+    match rows {
+        1 => Ok(()),
+        _ => Err(StoreError::Corrupt("a binding that stands in memory is not stored".into())),
+    }
+}
+
+fn put_call(db: &Connection, call: &Call) -> Result<(), StoreError> {
+    execute(db, &WRITE.call, CallColumns::from(call).values()?)?;
+    if call.closed.is_none() {
+        let key = cell(&call.key, "call.key")?;
+        execute(db, "INSERT INTO live_call (call) VALUES (?1) ON CONFLICT (call) DO NOTHING", [key])?;
+    }
+    Ok(())
+}
+
+fn close_call(db: &Connection, call: RowKey, closed: Closed, x: Option<XNumber>) -> Result<(), StoreError> {
+    let call = cell(&call, "call.key")?;
+    let at = cell(&closed.at, "call_closed.at")?;
+    execute(db, "DELETE FROM live_call WHERE call = ?1", [call.clone()])?;
+    execute(
+        db,
+        "INSERT INTO call_closed (call, at, swept) VALUES (?1, ?2, ?3)",
+        [call.clone(), at.clone(), cell(&closed.swept, "call_closed.swept")?],
+    )?;
+    execute(
+        db,
+        "INSERT INTO closing (key, call) \
+         VALUES (max(?1, (SELECT coalesce(max(key), 0) + 1 FROM closing)), ?2)",
+        [Value::Int(first_key_at(closed.at)), call],
+    )?;
+    if let Some(x) = x {
+        let sql = "UPDATE number SET last_call_at = max(coalesce(last_call_at, 0), ?2) WHERE x = ?1";
+        execute(db, sql, [cell(&x, "number.x")?, at])?;
+    }
+    Ok(())
+}
+
+fn add_delivery(
+    db: &Connection,
+    delivery: &Delivery,
+    session: Option<&str>,
+    body: &[u8],
+) -> Result<(), StoreError> {
+    let session = session.map_or(Value::Null, |session| Value::Text(session.into()));
+    execute(
+        db,
+        "INSERT INTO delivery (id, app, kind, call, session, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        [
+            cell(&delivery.id, "delivery.id")?,
+            cell(&delivery.app, "delivery.app")?,
+            cell(&delivery.kind, "delivery.kind")?,
+            cell(&delivery.call, "delivery.call")?,
+            session,
+            Value::Bytes(body.into()),
+        ],
+    )?;
+    put_standing(db, delivery, delivery.due)
+}
+
+fn add_attempt(db: &Connection, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
+    let columns = AttemptColumns::from(attempt);
+    let values = [cell(&delivery.id, "delivery.id")?].into_iter().chain(columns.values()?);
+    execute(db, &WRITE.attempt, values)?;
+    let ended_at = attempt.at.after(std::time::Duration::from_millis(attempt.took_ms.into()));
+    put_standing(db, delivery, ended_at)
+}
+
+/// Notes where a delivery stands: among the pending ones, or among the ended ones with `ended_at`.
+fn put_standing(db: &Connection, delivery: &Delivery, ended_at: Timestamp) -> Result<(), StoreError> {
+    let id = cell(&delivery.id, "delivery.id")?;
+    let standing = [
+        id.clone(),
+        cell(&delivery.pushes, "delivery.pushes")?,
+        cell(&delivery.first_push_at, "delivery.first_push_at")?,
+        cell(&delivery.due, "delivery.due")?,
+    ];
+    if delivery.state == State::Pending {
+        let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
+                   first_push_at = excluded.first_push_at, due = excluded.due";
+        execute(db, sql, standing)?;
+        return Ok(());
+    }
+    execute(db, "DELETE FROM delivery_pending WHERE id = ?1", [id])?;
+    let ending =
+        [cell(&delivery.state, "delivery_ended.state")?, cell(&ended_at, "delivery_ended.ended_at")?];
+    let sql = "INSERT INTO delivery_ended (id, pushes, first_push_at, due, state, ended_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+               ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
+               first_push_at = excluded.first_push_at, due = excluded.due, state = excluded.state, \
+               ended_at = excluded.ended_at";
+    execute(db, sql, standing.into_iter().chain(ending))?;
+    Ok(())
+}

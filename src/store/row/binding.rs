@@ -1,0 +1,181 @@
+//! The row of a binding. Without tones and user data it is plain numbers: a million of them load in a second
+//! or two.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::column::Json;
+use super::{RowError, columns};
+use crate::domain::binding::{
+    AnyBinding, Ax, Axb, Binding, CallDirection, Expiry, Extras, NextCallee, Terms,
+};
+use crate::domain::customer::Mode;
+use crate::domain::id::{AppNo, BindingId};
+use crate::domain::number::{E164, Pair, XNumber};
+use crate::domain::time::Timestamp;
+
+columns! {
+    /// A binding that stands, and the part of an ended one that tells what it was.
+    BindingColumns of "binding" {
+        id: BindingId,
+        app: AppNo,
+        mode: Mode,
+        x: XNumber,
+        a: E164,
+        b: Option<E164>,
+        duration_secs: Option<u32>,
+        next_callee: Option<E164>,
+        next_callee_until: Option<Timestamp>,
+        next_callee_user_data: Option<Cow<'r, str>>,
+        direction_given: bool,
+        turned_on: bool,
+        direction: CallDirection,
+        max_duration_minutes: u16,
+        record: bool,
+        sms: bool,
+        extras: Option<Json<ExtrasDocument>>,
+        expires_at: Option<Timestamp>,
+        since: Timestamp,
+    }
+}
+
+/// [`Extras`] as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+pub(crate) struct ExtrasDocument {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_hint_tone: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_minute_tone: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    a_calls_tone: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others_call_tone: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data: Option<Box<str>>,
+}
+
+impl From<&Extras> for ExtrasDocument {
+    fn from(extras: &Extras) -> Self {
+        let Extras { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data } =
+            extras.clone();
+        Self { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data }
+    }
+}
+
+impl From<ExtrasDocument> for Extras {
+    fn from(document: ExtrasDocument) -> Self {
+        let ExtrasDocument { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data } =
+            document;
+        Self { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data }
+    }
+}
+
+impl<'r> From<&'r AnyBinding> for BindingColumns<'r> {
+    fn from(binding: &'r AnyBinding) -> Self {
+        match binding {
+            AnyBinding::Ax(binding) => {
+                let Ax { a, next_callee, direction_given, turned_on } = &binding.relation;
+                let next = next_callee.as_deref();
+                Self {
+                    next_callee: next.map(|next| next.callee),
+                    next_callee_until: next.map(|next| next.until),
+                    next_callee_user_data: next.and_then(|next| next.user_data.as_deref()).map(Cow::Borrowed),
+                    direction_given: *direction_given,
+                    turned_on: *turned_on,
+                    ..common(binding, Mode::Ax, *a)
+                }
+            }
+            AnyBinding::Axb(binding) => {
+                let Axb { pair, duration_secs } = binding.relation;
+                Self {
+                    b: Some(pair.b()),
+                    duration_secs: Some(duration_secs),
+                    ..common(binding, Mode::Axb, pair.a())
+                }
+            }
+        }
+    }
+}
+
+/// The columns that do not depend on the mode; the others empty.
+fn common<'r, R>(binding: &Binding<R>, mode: Mode, a: E164) -> BindingColumns<'r> {
+    let Terms { direction, max_duration_minutes, record, sms, extras } = &binding.terms;
+    let expires_at = match binding.expiry {
+        Expiry::Never => None,
+        Expiry::At(at) => Some(at),
+    };
+    BindingColumns {
+        id: binding.id,
+        app: binding.app,
+        mode,
+        x: binding.x,
+        a,
+        b: None,
+        duration_secs: None,
+        next_callee: None,
+        next_callee_until: None,
+        next_callee_user_data: None,
+        direction_given: false,
+        turned_on: false,
+        direction: *direction,
+        max_duration_minutes: *max_duration_minutes,
+        record: *record,
+        sms: *sms,
+        extras: extras.as_deref().map(|extras| Json(extras.into())),
+        expires_at,
+        since: binding.since,
+    }
+}
+
+impl BindingColumns<'_> {
+    /// The binding that the row tells of.
+    pub(crate) fn into_binding(mut self) -> Result<AnyBinding, RowError> {
+        match self.mode {
+            Mode::Ax => {
+                let next_callee = self.take_next_callee()?.map(Box::new);
+                let relation = Ax {
+                    a: self.a,
+                    next_callee,
+                    direction_given: self.direction_given,
+                    turned_on: self.turned_on,
+                };
+                Ok(AnyBinding::Ax(self.with(relation)))
+            }
+            Mode::Axb => {
+                let b = self.b.ok_or(RowError::Unreadable("binding.b"))?;
+                let pair = Pair::new(self.a, b).ok_or(RowError::Unreadable("binding.b"))?;
+                let duration_secs =
+                    self.duration_secs.ok_or(RowError::Unreadable("binding.duration_secs"))?;
+                Ok(AnyBinding::Axb(self.with(Axb { pair, duration_secs })))
+            }
+        }
+    }
+
+    fn take_next_callee(&mut self) -> Result<Option<NextCallee>, RowError> {
+        let Some(callee) = self.next_callee else { return Ok(None) };
+        let until = self.next_callee_until.ok_or(RowError::Unreadable("binding.next_callee_until"))?;
+        let user_data = self.next_callee_user_data.take().map(|text| Box::from(&*text));
+        Ok(Some(NextCallee { callee, until, user_data }))
+    }
+
+    fn with<R>(self, relation: R) -> Binding<R> {
+        Binding {
+            id: self.id,
+            app: self.app,
+            x: self.x,
+            relation,
+            terms: Terms {
+                direction: self.direction,
+                max_duration_minutes: self.max_duration_minutes,
+                record: self.record,
+                sms: self.sms,
+                extras: self.extras.map(|Json(document)| Box::new(document.into())),
+            },
+            expiry: self.expires_at.map_or(Expiry::Never, Expiry::At),
+            since: self.since,
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The rows of calls, of their events and of CDRs.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::column::Json;
+use super::{RowError, columns};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Recording, Stage};
+use crate::domain::customer::{Mode, NumberStatus};
+use crate::domain::id::{AppNo, BindingId, RowKey};
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::release::{Release, ReleasedBy, StateCode};
+use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
+use crate::domain::time::Timestamp;
+
+columns! {
+    /// A call: what was decided and what was recorded. Its events and its closing have tables of their own.
+    CallColumns of "call" {
+        key: RowKey,
+        switch_id: Cow<'r, str>,
+        session: Cow<'r, str>,
+        decided_at: Option<Timestamp>,
+        caller: Option<CallingParty>,
+        called: Option<E164>,
+        app: Option<AppNo>,
+        mode: Option<Mode>,
+        basis: Option<Basis>,
+        subscription: Option<BindingId>,
+        a_calls: Option<bool>,
+        user_data: Option<Cow<'r, str>>,
+        route: Option<Json<RouteDocument>>,
+        recording: Option<Json<RecordingDocument>>,
+    }
+}
+
+columns! {
+    /// One report of the switch.
+    EventColumns of "call_event" {
+        call: RowKey,
+        n: u16,
+        event_id: Cow<'r, str>,
+        stage: Stage,
+        at: Timestamp,
+        received_at: Timestamp,
+        caller: Option<CallingParty>,
+        called: Option<E164>,
+        sip: Option<u16>,
+        q850: Option<u16>,
+        released_by: Option<ReleasedBy>,
+    }
+}
+
+columns! {
+    /// A CDR.
+    CdrColumns of "cdr" {
+        id: RowKey,
+        call: RowKey,
+        app: AppNo,
+        mode: Mode,
+        session: Cow<'r, str>,
+        x: XNumber,
+        caller: CallingParty,
+        destination: Option<E164>,
+        direction: u8,
+        subscription: Option<BindingId>,
+        user_data: Option<Cow<'r, str>>,
+        call_in: Option<Timestamp>,
+        forward_start: Option<Timestamp>,
+        alerting: Option<Timestamp>,
+        answer: Option<Timestamp>,
+        ended_at: Timestamp,
+        state: StateCode,
+        fail_reason: u16,
+        q850: u16,
+        sip: u16,
+        recording: Option<Json<RecordingDocument>>,
+        swept: bool,
+        delivery: Option<RowKey>,
+    }
+}
+
+/// A [`Route`] as JSON, without the binding, which has columns.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum RouteDocument {
+    #[serde(rename_all = "camelCase")]
+    Connect {
+        callee: u64,
+        display: u64,
+        #[serde(default)]
+        max_duration_secs: Option<u64>,
+        record: bool,
+        #[serde(default)]
+        caller_tone: Option<Box<str>>,
+        #[serde(default)]
+        record_tone: Option<Box<str>>,
+        #[serde(default)]
+        last_minute_tone: Option<Box<str>>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Reject {
+        cause: Box<str>,
+        #[serde(default)]
+        number_status: Option<(Box<str>, Option<u8>)>,
+    },
+}
+
+impl From<&Route> for RouteDocument {
+    fn from(route: &Route) -> Self {
+        match route {
+            Route::Connect(connect) => Self::Connect {
+                callee: connect.callee.word(),
+                display: connect.display.number().word(),
+                max_duration_secs: connect.max_duration.map(|longest| longest.as_secs()),
+                record: connect.record,
+                caller_tone: connect.caller_tone.clone(),
+                record_tone: connect.record_tone.clone(),
+                last_minute_tone: connect.last_minute_tone.clone(),
+            },
+            Route::Reject(reject) => Self::Reject {
+                cause: reject.cause.as_str().into(),
+                number_status: match reject.cause {
+                    RejectCause::NumberUnusable(status) => Some((status.code().into(), status.cause())),
+                    _ => None,
+                },
+            },
+        }
+    }
+}
+
+impl RouteDocument {
+    fn into_route(self, through: Option<Through>) -> Option<Route> {
+        match self {
+            Self::Connect {
+                callee,
+                display,
+                max_duration_secs,
+                record,
+                caller_tone,
+                record_tone,
+                last_minute_tone,
+            } => Some(Route::Connect(Box::new(Connect {
+                callee: E164::from_word(callee)?,
+                display: XNumber::new(E164::from_word(display)?),
+                through: through?,
+                max_duration: max_duration_secs.map(Duration::from_secs),
+                record,
+                caller_tone,
+                record_tone,
+                last_minute_tone,
+            }))),
+            Self::Reject { cause, number_status } => {
+                let cause = RejectCause::ALL.into_iter().find(|known| known.as_str() == &*cause)?;
+                let cause = match (cause, number_status) {
+                    (RejectCause::NumberUnusable(_), Some((code, why))) => {
+                        RejectCause::NumberUnusable(NumberStatus::from_codes(&code, why)?)
+                    }
+                    (cause, _) => cause,
+                };
+                Some(Route::Reject(Reject { cause, through }))
+            }
+        }
+    }
+}
+
+/// A [`Recording`] as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordingDocument {
+    domain: Box<str>,
+    bucket: Box<str>,
+    object: Box<str>,
+    started_at: u64,
+    seconds: u32,
+}
+
+impl From<&Recording> for RecordingDocument {
+    fn from(recording: &Recording) -> Self {
+        let Recording { domain, bucket, object, started_at, seconds } = recording.clone();
+        Self { domain, bucket, object, started_at: started_at.millis(), seconds }
+    }
+}
+
+impl From<RecordingDocument> for Recording {
+    fn from(document: RecordingDocument) -> Self {
+        let RecordingDocument { domain, bucket, object, started_at, seconds } = document;
+        Self { domain, bucket, object, started_at: Timestamp::from_millis(started_at), seconds }
+    }
+}
+
+impl<'r> From<&'r Call> for CallColumns<'r> {
+    fn from(call: &'r Call) -> Self {
+        let decision = call.decision.as_ref();
+        let through = call.through();
+        Self {
+            key: call.key,
+            switch_id: call.id.expose().into(),
+            session: (&*call.session).into(),
+            decided_at: decision.map(|decision| decision.at),
+            caller: decision.map(|decision| decision.caller),
+            called: decision.and_then(|decision| decision.called),
+            app: decision.and_then(|decision| decision.app),
+            mode: decision.and_then(|decision| decision.mode),
+            basis: decision.map(|decision| decision.basis),
+            subscription: through.map(|through| through.subscription),
+            a_calls: through.map(|through| through.a_calls),
+            user_data: through.and_then(|through| through.user_data.as_deref()).map(Cow::Borrowed),
+            route: decision.map(|decision| Json((&decision.route).into())),
+            recording: call.recording.as_ref().map(|recording| Json(recording.into())),
+        }
+    }
+}
+
+impl CallColumns<'_> {
+    /// The call, as open and without events.
+    pub(crate) fn into_call(mut self) -> Result<Call, RowError> {
+        let id = CallId::new(&self.switch_id).ok_or(RowError::Unreadable("call.switch_id"))?;
+        let mut call = Call::new(self.key, id, Box::from(&*self.session));
+        call.recording = self.recording.take().map(|Json(document)| document.into());
+        if self.decided_at.is_some() {
+            call.decision = Some(self.into_decision().ok_or(RowError::Unreadable("call.route"))?);
+        }
+        Ok(call)
+    }
+
+    fn into_decision(self) -> Option<Decision> {
+        let user_data = self.user_data.map(|text| Box::from(&*text));
+        let through = match (self.subscription, self.a_calls) {
+            (Some(subscription), Some(a_calls)) => Some(Through { subscription, a_calls, user_data }),
+            _ => None,
+        };
+        Some(Decision {
+            at: self.decided_at?,
+            caller: self.caller?,
+            called: self.called,
+            app: self.app,
+            mode: self.mode,
+            route: self.route?.0.into_route(through)?,
+            basis: self.basis?,
+        })
+    }
+}
+
+impl<'r> EventColumns<'r> {
+    /// The row of the `n`th event of a call.
+    pub(crate) fn new(call: RowKey, n: u16, event: &'r CallEvent) -> Self {
+        Self {
+            call,
+            n,
+            event_id: (&*event.event_id).into(),
+            stage: event.stage,
+            at: event.at,
+            received_at: event.received_at,
+            caller: event.caller,
+            called: event.called,
+            sip: event.sip,
+            q850: event.q850,
+            released_by: event.by,
+        }
+    }
+
+    /// The event that the row tells of.
+    pub(crate) fn into_event(self) -> CallEvent {
+        CallEvent {
+            event_id: Box::from(&*self.event_id),
+            stage: self.stage,
+            at: self.at,
+            received_at: self.received_at,
+            caller: self.caller,
+            called: self.called,
+            sip: self.sip,
+            q850: self.q850,
+            by: self.released_by,
+        }
+    }
+}
+
+impl<'r> From<&'r Cdr> for CdrColumns<'r> {
+    fn from(cdr: &'r Cdr) -> Self {
+        Self {
+            id: cdr.id,
+            call: cdr.call,
+            app: cdr.app,
+            mode: cdr.mode,
+            session: (&*cdr.session).into(),
+            x: cdr.x,
+            caller: cdr.caller,
+            destination: cdr.destination,
+            direction: cdr.direction,
+            subscription: cdr.subscription,
+            user_data: cdr.user_data.as_deref().map(Cow::Borrowed),
+            call_in: cdr.call_in,
+            forward_start: cdr.forward_start,
+            alerting: cdr.alerting,
+            answer: cdr.answer,
+            ended_at: cdr.end,
+            state: cdr.release.state,
+            fail_reason: cdr.release.fail_reason,
+            q850: cdr.release.q850,
+            sip: cdr.release.sip,
+            recording: cdr.recording.as_ref().map(|recording| Json(recording.into())),
+            swept: cdr.swept,
+            delivery: cdr.delivery,
+        }
+    }
+}
+
+impl CdrColumns<'_> {
+    /// The CDR that the row tells of.
+    pub(crate) fn into_cdr(self) -> Cdr {
+        let release =
+            Release { state: self.state, fail_reason: self.fail_reason, q850: self.q850, sip: self.sip };
+        Cdr {
+            id: self.id,
+            call: self.call,
+            app: self.app,
+            mode: self.mode,
+            session: Box::from(&*self.session),
+            x: self.x,
+            caller: self.caller,
+            destination: self.destination,
+            direction: self.direction,
+            subscription: self.subscription,
+            user_data: self.user_data.map(|text| Box::from(&*text)),
+            call_in: self.call_in,
+            forward_start: self.forward_start,
+            alerting: self.alerting,
+            answer: self.answer,
+            end: self.ended_at,
+            release,
+            recording: self.recording.map(|Json(document)| document.into()),
+            swept: self.swept,
+            delivery: self.delivery,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Whatever can be written is read back as it was.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{BindingColumns, CallColumns, EventColumns, RowError, Value};
+use crate::domain::binding::{
+    AnyBinding, Ax, Axb, Binding, CallDirection, Expiry, Extras, NextCallee, Terms,
+};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Decision, Recording, Stage};
+use crate::domain::customer::{Mode, NumberStatus};
+use crate::domain::id::{AppNo, RowKey};
+use crate::domain::number::{CallingParty, E164, Pair, XNumber};
+use crate::domain::release::ReleasedBy;
+use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
+use crate::domain::time::Timestamp;
+
+/// Hands out the columns as a database would: nothing in them is borrowed from what was written.
+fn stored(values: &[Value<'_>]) -> impl FnMut() -> Result<Value<'static>, RowError> {
+    let mut copies: Vec<Value<'static>> = values
+        .iter()
+        .map(|value| match value {
+            Value::Null => Value::Null,
+            Value::Int(int) => Value::Int(*int),
+            Value::Text(text) => Value::Text(Cow::Owned(text.to_string())),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.to_vec())),
+        })
+        .rev()
+        .collect();
+    move || Ok(copies.pop().expect("as many columns are read as were written"))
+}
+
+fn key() -> impl Strategy<Value = RowKey> {
+    (1..=i64::MAX as u64).prop_map(|key| RowKey::from_stored(key).unwrap())
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (1..=i64::MAX as u64).prop_map(Timestamp::from_millis)
+}
+
+fn number() -> impl Strategy<Value = E164> {
+    (100u64..1_000_000_000_000_000_000).prop_map(|word| E164::from_word(word).unwrap())
+}
+
+fn text() -> impl Strategy<Value = Box<str>> {
+    ".{0,12}".prop_map(String::into_boxed_str)
+}
+
+fn party() -> impl Strategy<Value = CallingParty> {
+    prop_oneof![
+        number().prop_map(CallingParty::Number),
+        Just(CallingParty::Withheld),
+        Just(CallingParty::Unusable)
+    ]
+}
+
+fn extras() -> impl Strategy<Value = Extras> {
+    let texts = || option::of(text());
+    (texts(), texts(), texts(), texts(), texts()).prop_map(
+        |(record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data)| Extras {
+            record_hint_tone,
+            last_minute_tone,
+            a_calls_tone,
+            others_call_tone,
+            user_data,
+        },
+    )
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (0u8..3, any::<u16>(), any::<bool>(), any::<bool>(), extras()).prop_map(
+        |(direction, max_duration_minutes, record, sms, extras)| {
+            let direction = CallDirection::from_code(direction).unwrap();
+            Terms { direction, max_duration_minutes, record, sms, extras: None }.with_extras(extras)
+        },
+    )
+}
+
+/// A binding of either mode, from the parts that all have and those of the relation.
+fn binding() -> impl Strategy<Value = AnyBinding> {
+    let common = (key(), any::<u32>(), number(), terms(), option::of(time()), time());
+    let ax = (number(), option::of((number(), time(), option::of(text()))), any::<bool>(), any::<bool>());
+    let axb = (number(), any::<u32>());
+    (common, ax, option::of(axb)).prop_map(|((id, app, x, terms, expires_at, since), ax, axb)| {
+        let (a, next_callee, direction_given, turned_on) = ax;
+        let next_callee =
+            next_callee.map(|(callee, until, user_data)| Box::new(NextCallee { callee, until, user_data }));
+        let (app, x) = (AppNo(app), XNumber::new(x));
+        let expiry = expires_at.map_or(Expiry::Never, Expiry::At);
+        let axb = axb.and_then(|(b, duration_secs)| Some(Axb { pair: Pair::new(a, b)?, duration_secs }));
+        if let Some(relation) = axb {
+            return AnyBinding::Axb(Binding { id, app, x, relation, terms, expiry, since });
+        }
+        let relation = Ax { a, next_callee, direction_given, turned_on };
+        AnyBinding::Ax(Binding { id, app, x, relation, terms, expiry, since })
+    })
+}
+
+fn through() -> impl Strategy<Value = Through> {
+    (key(), any::<bool>(), option::of(text())).prop_map(|(subscription, a_calls, user_data)| Through {
+        subscription,
+        a_calls,
+        user_data,
+    })
+}
+
+fn cause() -> impl Strategy<Value = RejectCause> {
+    let statuses = [NumberStatus::Unavailable(None), NumberStatus::Unavailable(Some(9))];
+    let causes = RejectCause::ALL.into_iter().chain(statuses.map(RejectCause::NumberUnusable));
+    prop::sample::select(causes.collect::<Vec<_>>())
+}
+
+fn route() -> impl Strategy<Value = Route> {
+    let tones = (option::of(text()), option::of(text()), option::of(text()));
+    let connect = (number(), number(), through(), option::of(any::<u32>()), any::<bool>(), tones);
+    let connect = connect.prop_map(|(callee, display, through, max_secs, record, tones)| {
+        Route::Connect(Box::new(Connect {
+            callee,
+            display: XNumber::new(display),
+            through,
+            max_duration: max_secs.map(|secs| Duration::from_secs(secs.into())),
+            record,
+            caller_tone: tones.0,
+            record_tone: tones.1,
+            last_minute_tone: tones.2,
+        }))
+    });
+    let reject = (cause(), option::of(through()))
+        .prop_map(|(cause, through)| Route::Reject(Reject { cause, through }));
+    prop_oneof![connect, reject]
+}
+
+fn decision() -> impl Strategy<Value = Decision> {
+    let mode = prop::sample::select(vec![Mode::Ax, Mode::Axb]);
+    let basis = prop::sample::select(vec![Basis::Asked, Basis::Presumed]);
+    let owner = (option::of(any::<u32>()), option::of(mode));
+    (time(), party(), option::of(number()), owner, route(), basis).prop_map(
+        |(at, caller, called, (app, mode), route, basis)| Decision {
+            at,
+            caller,
+            called,
+            app: app.map(AppNo),
+            mode,
+            route,
+            basis,
+        },
+    )
+}
+
+fn recording() -> impl Strategy<Value = Recording> {
+    (text(), text(), text(), time(), any::<u32>()).prop_map(
+        |(domain, bucket, object, started_at, seconds)| Recording {
+            domain,
+            bucket,
+            object,
+            started_at,
+            seconds,
+        },
+    )
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    (key(), ".{1,60}", text(), option::of(decision()), option::of(recording())).prop_map(
+        |(key, id, session, decision, recording)| {
+            let call = Call::new(key, CallId::new(&id).unwrap(), session);
+            Call { decision, recording, ..call }
+        },
+    )
+}
+
+fn event() -> impl Strategy<Value = CallEvent> {
+    let by = ["caller", "callee", "switch", "gateway", "timeout", "maxDuration"]
+        .map(|word| ReleasedBy::from_str(word).unwrap());
+    let codes = (option::of(any::<u16>()), option::of(any::<u16>()));
+    let ends = (option::of(party()), option::of(number()), option::of(prop::sample::select(by.to_vec())));
+    (text(), prop::sample::select(Stage::ALL.to_vec()), time(), time(), ends, codes).prop_map(
+        |(event_id, stage, at, received_at, (caller, called, by), (sip, q850))| CallEvent {
+            event_id,
+            stage,
+            at,
+            received_at,
+            caller,
+            called,
+            sip,
+            q850,
+            by,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_binding_is_read_as_it_was_written(binding in binding()) {
+        let columns = BindingColumns::from(&binding);
+        let read = BindingColumns::read(stored(&columns.values().unwrap()));
+        prop_assert_eq!(read.and_then(BindingColumns::into_binding), Ok(binding));
+    }
+
+    #[test]
+    fn a_call_is_read_as_it_was_written(call in call()) {
+        let columns = CallColumns::from(&call);
+        let read = CallColumns::read(stored(&columns.values().unwrap()));
+        prop_assert_eq!(read.and_then(CallColumns::into_call), Ok(call));
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written(call in key(), n in any::<u16>(), event in event()) {
+        let columns = EventColumns::new(call, n, &event);
+        let read = EventColumns::read(stored(&columns.values().unwrap()));
+        prop_assert_eq!(read.map(EventColumns::into_event), Ok(event));
+    }
+}
+
+#[test]
+fn a_binding_without_tones_and_user_data_is_plain_numbers_and_its_mode() {
+    let binding = crate::store::contract::sample::axb(RowKey::floor(1), 1, 2);
+    let columns = BindingColumns::from(&binding);
+    let texts = columns.values().unwrap().iter().filter(|value| matches!(value, Value::Text(_))).count();
+    assert_eq!(texts, 1);
+}
