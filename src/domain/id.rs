@@ -1,5 +1,6 @@
 //! Identities: the keys things have in the store, and the public forms that nobody can guess.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -20,6 +21,12 @@ impl AppKey {
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for AppKey {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -13,6 +13,7 @@
 //! Whether a repeat is refused is the app's switch, off by default: fielded clients reuse a header
 //! (client-tolerances A4). Ask only after the digest was verified, or strangers could fill the memory.
 
+use std::fmt;
 use std::hash::Hasher as _;
 use std::mem;
 use std::time::Duration;
@@ -31,6 +32,12 @@ pub struct NonceKey(SipHasher13);
 /// What is remembered of one nonce of one app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NonceMark(u64);
+
+impl fmt::Debug for NonceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NonceKey(secret)")
+    }
+}
 
 impl NonceKey {
     /// From 16 bytes that nobody can guess.

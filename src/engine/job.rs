@@ -21,7 +21,7 @@ pub enum Job {
     /// Reports of the switch; all or none become durable.
     Report(Vec<(CallId, CallEvent)>, Answer<ReportCount>),
     /// A recording of a call.
-    Recording(CallId, Recording, Answer<bool>),
+    Recording(CallId, Recording, Answer<ReportCount>),
     /// A change of settings.
     Setting(Box<Setting>, Answer<Result<Vec<NumberFault>, SettingFault>>),
     /// A push ended.
@@ -88,6 +88,13 @@ pub enum SettingChange {
         /// Names of what changed.
         what: String,
     },
+    /// Nothing that the engine keeps changes, but the audit shall know: a ban was lifted.
+    Noted {
+        /// The action for the audit.
+        action: &'static str,
+        /// To what.
+        subject: String,
+    },
     /// New X numbers; those that exist already are faults.
     AddNumbers(Vec<NumberRecord>),
     /// New status of X numbers; the apps are told. Unknown ones are faults.
@@ -131,6 +138,9 @@ pub enum SettingFault {
     /// No such number.
     #[error("no such number")]
     NumberNotFound,
+    /// The number has this status already.
+    #[error("the number has this status already")]
+    Unchanged,
     /// Something is bound on the number.
     #[error("something is bound on the number; use force to drop the bindings")]
     NumberBound,

@@ -137,8 +137,8 @@ impl Engine {
         self.ask(|answer| Job::Report(reports, answer)).await
     }
 
-    /// Notes where the recording of a call is. `false` = the call is not known.
-    pub async fn record(&self, call: CallId, recording: Recording) -> Result<bool, Unserved> {
+    /// Notes where the recording of a call is.
+    pub async fn record(&self, call: CallId, recording: Recording) -> Result<ReportCount, Unserved> {
         self.ask(|answer| Job::Recording(call, recording, answer)).await
     }
 

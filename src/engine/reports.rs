@@ -10,6 +10,7 @@ use super::writer::Writer;
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Recording, Reported, Stage};
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
 use crate::domain::delivery::{Delivery, NoticeKind};
+use crate::domain::number::CallingParty;
 use crate::domain::time::Timestamp;
 use crate::store::Write;
 use crate::store::query::Retention;
@@ -146,9 +147,10 @@ impl Writer {
         if let Some(asked) = self.shared.registry.calls.asked(&call.id) {
             return call.decide(Arc::unwrap_or_clone(asked));
         }
-        match (event.stage, event.caller) {
-            (Stage::Incoming, Some(caller)) if call.decision.is_none() => {
-                call.decide(self.shared.registry.decide(caller, event.called, Basis::Presumed, now))
+        match (event.stage, event.called) {
+            (Stage::Incoming, Some(called)) if call.decision.is_none() => {
+                let caller = event.caller.unwrap_or(CallingParty::Withheld);
+                call.decide(self.shared.registry.decide(caller, Some(called), Basis::Presumed, now))
             }
             _ => Vec::new(),
         }
@@ -170,13 +172,23 @@ impl Writer {
         }
     }
 
-    /// Keeps where a recording is. `false` when the call is not known.
-    pub(super) fn stage_recording(&mut self, id: &CallId, recording: &Recording, draft: &mut Draft) -> bool {
-        let Some(mut call) = self.known_call(id, draft) else { return false };
+    /// Keeps where a recording is: the first one reported, and only until the CDR is made.
+    pub(super) fn stage_recording(
+        &mut self,
+        id: &CallId,
+        recording: &Recording,
+        draft: &mut Draft,
+    ) -> ReportCount {
+        let Some(mut call) = self.known_call(id, draft) else {
+            return ReportCount { parked: 1, ..ReportCount::default() };
+        };
+        if call.closed.is_some() || call.recording.is_some() {
+            return ReportCount { duplicates: 1, ..ReportCount::default() };
+        }
         call.recording = Some(recording.clone());
         draft.write(Write::Call(Box::new(call.clone())));
         draft.calls.insert(id.clone(), call);
-        true
+        ReportCount { accepted: 1, ..ReportCount::default() }
     }
 
     /// Makes the CDRs of calls that have ended, sweeps silent calls, and removes what is beyond its retention.

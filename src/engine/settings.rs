@@ -33,6 +33,10 @@ impl Writer {
                 self.put_app(Arc::clone(app), draft);
                 Ok(Vec::new())
             }
+            SettingChange::Noted { action, subject } => {
+                self.audit(who, action, subject.clone(), String::new(), draft, now);
+                Ok(Vec::new())
+            }
             SettingChange::AddNumbers(records) => Ok(self.add_numbers(records, who, draft, now)),
             SettingChange::SetStatus(changes) => Ok(self.set_status(changes, who, draft, now)),
             SettingChange::MoveNumber { x, to, force } => {
@@ -81,7 +85,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<(), SettingFault> {
         let customers = &self.shared.registry.customers;
-        if customers.by_key(&app.key).is_some() {
+        if customers.by_key(app.key.as_str()).is_some() {
             return Err(SettingFault::AppExists);
         }
         let no = customers.next_no();
@@ -127,6 +131,7 @@ impl Writer {
                 continue;
             };
             if record.status == status {
+                faults.push(NumberFault { x, fault: SettingFault::Unchanged });
                 continue;
             }
             changed.entry(record.app).or_default().push((x, status));

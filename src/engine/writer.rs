@@ -46,7 +46,6 @@ pub struct Writer {
 pub(super) enum Outcome {
     Command(Result<Done, Refusal>),
     Reported(ReportCount),
-    Recorded(bool),
     Setting(Result<Vec<NumberFault>, SettingFault>),
     Redelivered(Result<(), SettingFault>),
     Done,
@@ -168,7 +167,7 @@ impl Writer {
             },
             Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
             Job::Recording(call, recording, _) => {
-                Outcome::Recorded(self.stage_recording(call, recording, draft))
+                Outcome::Reported(self.stage_recording(call, recording, draft))
             }
             Job::Setting(setting, _) => Outcome::Setting(self.stage_setting(setting, draft, now)),
             Job::Settle(delivery, attempt) => {
@@ -279,7 +278,7 @@ fn answer(job: Job, outcome: Outcome) {
     match (job, outcome) {
         (Job::Command(_, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
         (Job::Report(_, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
-        (Job::Recording(_, _, to), Outcome::Recorded(known)) => drop(to.send(Ok(known))),
+        (Job::Recording(_, _, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
         (Job::Setting(_, to), Outcome::Setting(result)) => drop(to.send(Ok(result))),
         (Job::Redeliver(_, _, to), Outcome::Redelivered(result)) => drop(to.send(Ok(result))),
         (Job::Flush(to), Outcome::Done) => drop(to.send(Ok(()))),

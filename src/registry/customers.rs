@@ -27,7 +27,7 @@ impl Customers {
     }
 
     /// The app with this key.
-    pub fn by_key(&self, key: &AppKey) -> Option<Arc<CustomerApp>> {
+    pub fn by_key(&self, key: &str) -> Option<Arc<CustomerApp>> {
         self.apps.load().by_key.get(key).cloned()
     }
 

@@ -39,8 +39,8 @@ struct StatusInfo<'a> {
     state_code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_desc: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subscription_id: Option<String>,
+    /// Empty when no binding is concerned: real receivers want the member always (client-tolerances G48).
+    subscription_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_data: Option<&'a str>,
 }
@@ -60,7 +60,9 @@ pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
             called,
             state_code: release.map(|release| release.state.number()),
             state_desc: release.map(|release| release.state.desc()),
-            subscription_id: through.map(|through| origin.ids.subscription(through.subscription)),
+            subscription_id: through
+                .map(|through| origin.ids.subscription(through.subscription))
+                .unwrap_or_default(),
             user_data: through.and_then(|through| through.user_data.as_deref()),
         },
     };
@@ -187,7 +189,7 @@ fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<
 
 /// `icid`: unique per CDR and the same on every push (client-tolerances G52).
 pub fn icid(cdr: &Cdr) -> String {
-    format!("{}.{}.{}", cdr.session, cdr.id.millis(), cdr.id.get())
+    format!("{}.{}", cdr.session, cdr.id.get())
 }
 
 #[derive(Serialize)]

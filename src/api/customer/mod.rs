@@ -1,0 +1,219 @@
+//! The customer listener: the PrivateNumber protocol (proto-docs/customer.md).
+
+pub mod ax;
+pub mod axb;
+
+use std::sync::Arc;
+
+use hyper::Method;
+
+use super::admission::{Admission, Admitted};
+use super::rejection::{Asked, Rejection, rejection};
+use crate::domain::allocation::AreaMatch;
+use crate::domain::area::AreaCode;
+use crate::domain::binding::AnyBinding;
+use crate::domain::command::{Command, Done, XChoice};
+use crate::domain::customer::{CustomerApp, Mode};
+use crate::domain::id::BindingId;
+use crate::domain::number::E164;
+use crate::engine::Engine;
+use crate::http::{BodyError, Refusal, Reply, Request, Service};
+use crate::wire::customer::XWish;
+use crate::wire::fields::Fields;
+use crate::wire::result_code::ResultCode;
+
+/// Largest body of a request.
+const BODY_BYTES_MAX: usize = 65_536;
+
+/// An operation of the customer API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// AX bind.
+    BindAx,
+    /// AX unbind.
+    UnbindAx,
+    /// AX modify.
+    ModifyAx,
+    /// AX query.
+    QueryAx,
+    /// AX temporary callee.
+    SetNextCallee,
+    /// AXB bind.
+    BindAxb,
+    /// AXB unbind.
+    UnbindAxb,
+    /// AXB modify.
+    ModifyAxb,
+    /// AXB query.
+    QueryAxb,
+}
+
+impl Operation {
+    /// Every route of this listener. A prefix before `/rest/` is passed over: some clients have one
+    /// configured (client-tolerances B20).
+    pub fn at(method: &Method, path: &str) -> Option<Self> {
+        let path = path.find("/rest/").map_or(path, |at| &path[at..]);
+        let post = method == Method::POST;
+        let put = method == Method::PUT;
+        let get = method == Method::GET;
+        let delete = method == Method::DELETE;
+        Some(match path {
+            "/rest/provision/caas/privatenumber/v1.0" if post => Self::BindAx,
+            "/rest/provision/caas/privatenumber/v1.0" if delete => Self::UnbindAx,
+            "/rest/provision/caas/privatenumber/v1.0" if put => Self::ModifyAx,
+            "/rest/provision/caas/privatenumber/v1.0" if get => Self::QueryAx,
+            "/rest/caas/privatenumber/calleenumber/v1.0" if put => Self::SetNextCallee,
+            "/rest/caas/relationnumber/partners/v1.0" if post => Self::BindAxb,
+            "/rest/caas/relationnumber/partners/v1.0" if delete => Self::UnbindAxb,
+            "/rest/caas/relationnumber/partners/v1.0" if put => Self::ModifyAxb,
+            "/rest/caas/relationnumber/partners/v1.0" if get => Self::QueryAxb,
+            _ => return None,
+        })
+    }
+
+    const fn mode(self) -> Mode {
+        match self {
+            Self::BindAx | Self::UnbindAx | Self::ModifyAx | Self::QueryAx | Self::SetNextCallee => Mode::Ax,
+            Self::BindAxb | Self::UnbindAxb | Self::ModifyAxb | Self::QueryAxb => Mode::Axb,
+        }
+    }
+}
+
+/// The customer listener.
+#[derive(Clone, Debug)]
+pub struct CustomerApi {
+    /// Does the work.
+    pub engine: Engine,
+    /// Decides who may ask.
+    pub admission: Arc<Admission>,
+}
+
+impl Service for CustomerApi {
+    async fn call(&self, mut request: Request) -> Reply {
+        let answered = self.answer(&mut request).await;
+        let metrics = &self.engine.shared().metrics;
+        let (reply, code) = match answered {
+            Ok(reply) => (reply, ResultCode::Success),
+            Err(rejection) => (rejection.reply(), rejection.code),
+        };
+        metrics.result_codes.with_label_values(&[code.code()]).inc();
+        metrics.requests.with_label_values(&["customer", reply.status.as_str()]).inc();
+        reply
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        let rejection = match refusal {
+            Refusal::MalformedRequest => Rejection::invalid("Not an HTTP request.", Some(400)),
+            Refusal::HeadersTooLarge => Rejection::invalid("The headers are too long.", Some(431)),
+            Refusal::Panicked => Rejection::new(ResultCode::InternalError),
+            Refusal::Overloaded => Rejection::new(ResultCode::FlowControl),
+        };
+        rejection.reply()
+    }
+}
+
+impl CustomerApi {
+    async fn answer(&self, request: &mut Request) -> Result<Reply, Rejection> {
+        let operation = Operation::at(&request.method, request.path())
+            .ok_or(Rejection::invalid("No such URI.", Some(404)))?;
+        let shared = self.engine.shared();
+        let (headers, peer) = (&request.headers, request.peer.ip());
+        let now = shared.clock.now();
+        let admitted =
+            self.admission.admit(&shared.registry.customers, headers, peer, operation.mode(), now)?;
+        if !self.engine.is_serving() {
+            return Err(Rejection::new(ResultCode::InternalError));
+        }
+        let fields = fields(operation, request).await?;
+        self.carry_out(operation, &admitted, &fields).await
+    }
+
+    async fn carry_out(
+        &self,
+        operation: Operation,
+        admitted: &Admitted,
+        fields: &Fields,
+    ) -> Result<Reply, Rejection> {
+        let (engine, app) = (&self.engine, &*admitted.app);
+        match operation {
+            Operation::BindAx => ax::bind(engine, app, fields).await,
+            Operation::UnbindAx => ax::unbind(engine, app, fields).await,
+            Operation::ModifyAx => ax::modify(engine, app, fields).await,
+            Operation::QueryAx => ax::query(engine, app, fields),
+            Operation::SetNextCallee => ax::set_next_callee(engine, app, fields).await,
+            Operation::BindAxb => axb::bind(engine, app, fields).await,
+            Operation::UnbindAxb => axb::unbind(engine, app, fields).await,
+            Operation::ModifyAxb => axb::modify(engine, app, fields).await,
+            Operation::QueryAxb => axb::query(engine, app, fields),
+        }
+    }
+}
+
+/// Where the fields of an operation come from: the body; or the query, and for a DELETE whose query names
+/// nothing the body after all (client-tolerances B14, B15).
+async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, Rejection> {
+    const UNBIND_SELECTORS: [&str; 4] = ["subscriptionId", "relationNum", "privateNum", "origNum"];
+    match operation {
+        Operation::QueryAx | Operation::QueryAxb => Ok(Fields::from_query(request.query())),
+        Operation::UnbindAx | Operation::UnbindAxb => {
+            let query = Fields::from_query(request.query());
+            if query.has_any(&UNBIND_SELECTORS) {
+                return Ok(query);
+            }
+            let body = body(request).await?;
+            if body.is_empty() { Ok(query) } else { Ok(Fields::from_json(&body)?) }
+        }
+        Operation::BindAx
+        | Operation::ModifyAx
+        | Operation::SetNextCallee
+        | Operation::BindAxb
+        | Operation::ModifyAxb => Ok(Fields::from_json(&body(request).await?)?),
+    }
+}
+
+async fn body(request: &mut Request) -> Result<bytes::Bytes, Rejection> {
+    request.read_body(BODY_BYTES_MAX).await.map_err(|error| match error {
+        BodyError::TooLarge => Rejection::invalid("The body must be at most 65536 bytes.", Some(413)),
+        BodyError::TooSlow => Rejection::invalid("The body took too long.", Some(408)),
+        BodyError::Broken => Rejection::invalid("The body is cut short.", Some(400)),
+    })
+}
+
+/// Binds as the fields say; also for operators, on behalf of an app.
+pub async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<AnyBinding, Rejection> {
+    match app.mode {
+        Mode::Ax => ax::bound(engine, app, fields).await.map(AnyBinding::Ax),
+        Mode::Axb => axb::bound(engine, app, fields).await.map(AnyBinding::Axb),
+    }
+}
+
+/// Which X a wish means: a named one, or a search by area.
+fn choice(engine: &Engine, wish: XWish, a: E164) -> XChoice {
+    match wish {
+        XWish::Named(x) => XChoice::Named(x),
+        XWish::InArea(area, matching) => search(engine, area, matching, a),
+    }
+}
+
+fn search(engine: &Engine, area: Option<AreaCode>, matching: AreaMatch, a: E164) -> XChoice {
+    XChoice::Chosen(engine.search(area, matching, a))
+}
+
+/// Carries out a command and gives every refusal its documented code.
+async fn carry_out(
+    engine: &Engine,
+    app: &CustomerApp,
+    command: Command,
+    asked: Asked,
+) -> Result<Done, Rejection> {
+    engine.command(app.no, command).await?.map_err(|refusal| rejection(&refusal, app.mode, asked))
+}
+
+/// The binding a subscriptionId names; one that we never gave out is like one that has ended.
+fn named(engine: &Engine, subscription: &str, otherwise: ResultCode) -> Result<BindingId, Rejection> {
+    engine.shared().origin.ids.binding(subscription).ok_or(Rejection::new(otherwise))
+}
+
+fn success() -> Reply {
+    super::json(200, &crate::wire::customer::Envelope::SUCCESS)
+}

@@ -1,0 +1,169 @@
+//! From a refusal inside to the documented answer outside. Every refusal has its code here, in matches without
+//! a `_` arm, so that a new one does not compile until it has been given one.
+
+use std::borrow::Cow;
+
+use super::json;
+use crate::domain::customer::Mode;
+use crate::domain::refusal::Refusal;
+use crate::engine::job::Unserved;
+use crate::http::Reply;
+use crate::wire::customer::Envelope;
+use crate::wire::fields::Unreadable;
+use crate::wire::result_code::ResultCode;
+
+/// Longest `resultdesc` (customer-api 1).
+const RESULTDESC_CHARS_MAX: usize = 256;
+
+/// A request of a customer that is answered with a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The code.
+    pub code: ResultCode,
+    /// What is wrong and where, added to the code's text. Goes to the customer: ASCII, no numbers.
+    pub what: Cow<'static, str>,
+    /// The HTTP status, where it is not the code's own.
+    pub status: Option<u16>,
+}
+
+impl Rejection {
+    /// With nothing to add to the code's text.
+    pub const fn new(code: ResultCode) -> Self {
+        Self { code, what: Cow::Borrowed(""), status: None }
+    }
+
+    /// `1010002 Invalid request.` with the culprit, and a status of its own if `status` is given.
+    pub const fn invalid(what: &'static str, status: Option<u16>) -> Self {
+        Self { code: ResultCode::InvalidRequest, what: Cow::Borrowed(what), status }
+    }
+
+    /// The text for the customer.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}{}", self.code.text(), self.what);
+        text.retain(|c| c.is_ascii() && !c.is_ascii_control());
+        text.truncate(RESULTDESC_CHARS_MAX);
+        text
+    }
+
+    /// The answer.
+    pub fn reply(&self) -> Reply {
+        let text = self.text();
+        let envelope = Envelope { resultcode: self.code.code(), resultdesc: &text };
+        json(self.status.unwrap_or(self.code.status()), &envelope)
+    }
+}
+
+impl From<ResultCode> for Rejection {
+    fn from(code: ResultCode) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<Unreadable> for Rejection {
+    fn from(unreadable: Unreadable) -> Self {
+        Self { code: unreadable.code, what: unreadable.what.into(), status: None }
+    }
+}
+
+impl From<Unserved> for Rejection {
+    fn from(unserved: Unserved) -> Self {
+        Self::new(match unserved {
+            // Documented for overload: "try again after a minute" (customer-api 10).
+            Unserved::Overloaded => ResultCode::FlowControl,
+            Unserved::StoreUnavailable | Unserved::NotServing => ResultCode::InternalError,
+        })
+    }
+}
+
+/// What was asked, as far as the code of a refusal depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To bind.
+    Bind,
+    /// To unbind.
+    Unbind,
+    /// To modify, to query, or to set a temporary callee.
+    Other,
+}
+
+/// The documented answer to a refusal (customer-api 3, 4 and 10).
+pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
+    match mode {
+        Mode::Ax => ax(refusal, asked),
+        Mode::Axb => axb(refusal),
+    }
+}
+
+fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
+    Rejection::new(match refusal {
+        Refusal::XNotOwned => match asked {
+            Asked::Bind => ResultCode::AccountMissing,
+            Asked::Unbind => ResultCode::NumberNotApplied,
+            Asked::Other => ResultCode::RecordMissing,
+        },
+        Refusal::NoneFree(why) => {
+            return Rejection {
+                what: why.to_string().into(),
+                ..Rejection::new(ResultCode::NumbersExhausted)
+            };
+        }
+        Refusal::XTaken => ResultCode::NumberTaken,
+        Refusal::TooManyX => ResultCode::NumberLimitReached,
+        Refusal::SamePairBound => ResultCode::RecordExists,
+        Refusal::NoSuchBinding => ResultCode::RecordMissing,
+        Refusal::SameNumber => {
+            return Rejection::invalid("origNum and calleeNum must not be equal.", None);
+        }
+        // An AX number carries one A; the next two cannot be asked of it.
+        Refusal::XFull | Refusal::PartyAlreadyBound => ResultCode::NumberTaken,
+        Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
+        Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
+        Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
+        Refusal::WrongMode(_) => ResultCode::ApiNotAllowed,
+    })
+}
+
+fn axb(refusal: &Refusal) -> Rejection {
+    Rejection::new(match refusal {
+        Refusal::XNotOwned => ResultCode::ResourceNotApplied,
+        Refusal::NoneFree(why) => {
+            return Rejection { what: why.to_string().into(), ..Rejection::new(ResultCode::NoNumberForArea) };
+        }
+        Refusal::XFull => ResultCode::RelationLimitReached,
+        Refusal::PartyAlreadyBound => ResultCode::RelationBound,
+        Refusal::NoSuchBinding => ResultCode::RelationMissing,
+        Refusal::SameNumber => {
+            return Rejection::invalid("callerNum and calleeNum must not be equal.", None);
+        }
+        // An AXB number has no owner; the next three cannot be asked of it.
+        Refusal::XTaken | Refusal::TooManyX | Refusal::SamePairBound => ResultCode::RelationBound,
+        Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
+        Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
+        Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
+        Refusal::WrongMode(_) => ResultCode::ApiNotAllowed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_for_a_customer_is_ascii_and_bounded() {
+        let what = format!("areaCode \u{6df1}\n{}", "x".repeat(400));
+        let rejection = Rejection { what: what.into(), ..Rejection::new(ResultCode::InvalidRequest) };
+        assert!(rejection.text().is_ascii());
+        assert_eq!(rejection.text().len(), RESULTDESC_CHARS_MAX);
+        assert!(rejection.text().starts_with("Invalid request.areaCode x"));
+    }
+
+    #[test]
+    fn the_same_refusal_has_the_code_of_its_mode_and_operation() {
+        let code = |refusal, mode, asked| rejection(&refusal, mode, asked).code.code();
+        assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Bind), "1011001");
+        assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Unbind), "1011004");
+        assert_eq!(code(Refusal::XNotOwned, Mode::Axb, Asked::Bind), "1012001");
+        assert_eq!(code(Refusal::NoSuchBinding, Mode::Ax, Asked::Other), "1016001");
+        assert_eq!(code(Refusal::NoSuchBinding, Mode::Axb, Asked::Other), "1012007");
+    }
+}

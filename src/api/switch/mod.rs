@@ -1,0 +1,1 @@
+//! The switch listener (to be written).
