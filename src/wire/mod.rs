@@ -10,4 +10,5 @@ pub mod callback;
 pub mod customer;
 pub mod fields;
 pub mod result_code;
+pub mod switch;
 pub mod time_text;

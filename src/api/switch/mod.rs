@@ -1,1 +1,171 @@
-//! The switch listener (to be written).
+//! The switch listener: routes, events, recordings, number status (proto-docs/switch.md).
+
+use std::sync::Arc;
+
+use hyper::Method;
+
+use super::{bearer, json};
+use crate::config::LiveTokens;
+use crate::engine::Engine;
+use crate::engine::job::{ReportCount, SettingChange, SettingFault, Unserved};
+use crate::http::{BodyError, Refusal, Reply, Request, Service};
+use crate::wire::switch::{
+    ErrorAnswer, ErrorBody, ITEMS_MAX, ReportAnswer, RouteAnswer, StatusAnswer, TooMany, events,
+    number_status, recording, route_question,
+};
+
+const ROUTE: &str = "/switch/v1/route";
+const EVENTS: &str = "/switch/v1/events";
+const RECORDINGS: &str = "/switch/v1/recordings";
+const NUMBER_STATUS: &str = "/switch/v1/numbers/status";
+
+/// Largest body of a request.
+const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// The switch listener.
+#[derive(Clone, Debug)]
+pub struct SwitchApi {
+    /// Does the work.
+    pub engine: Engine,
+    /// Who may ask.
+    pub tokens: Arc<LiveTokens>,
+}
+
+/// An answer that is not 200. An event as such is never a reason for one: the switch would send it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Unauthorized,
+    NotFound,
+    TooSlow,
+    TooLarge,
+    Invalid(u16),
+    Unavailable(Option<Unserved>),
+}
+
+impl Service for SwitchApi {
+    async fn call(&self, mut request: Request) -> Reply {
+        let reply = self.answer(&mut request).await.unwrap_or_else(Fault::reply);
+        self.engine.shared().metrics.requests.with_label_values(&["switch", reply.status.as_str()]).inc();
+        reply
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        match refusal {
+            Refusal::MalformedRequest => Fault::Invalid(400),
+            Refusal::HeadersTooLarge => Fault::Invalid(431),
+            Refusal::Panicked | Refusal::Overloaded => Fault::Unavailable(None),
+        }
+        .reply()
+    }
+}
+
+impl SwitchApi {
+    /// Every route of this listener.
+    async fn answer(&self, request: &mut Request) -> Result<Reply, Fault> {
+        if !matches!(request.path(), ROUTE | EVENTS | RECORDINGS | NUMBER_STATUS)
+            || request.method != Method::POST
+        {
+            return Err(Fault::NotFound);
+        }
+        if !bearer(&request.headers).is_some_and(|token| self.tokens.accept(token)) {
+            return Err(Fault::Unauthorized);
+        }
+        let body = request.read_body(BODY_BYTES_MAX).await?;
+        match request.path() {
+            ROUTE => self.route(&body),
+            EVENTS => self.events(&body).await,
+            RECORDINGS => self.recordings(&body).await,
+            _ => self.number_status(&body).await,
+        }
+    }
+
+    fn route(&self, body: &[u8]) -> Result<Reply, Fault> {
+        let Some(question) = route_question(body) else { return Ok(json(200, &RouteAnswer::senseless())) };
+        let decision = self.engine.route(&question.call, question.caller, question.called)?;
+        let ids = &self.engine.shared().origin.ids;
+        let session = ids.session(question.call.expose());
+        Ok(json(200, &RouteAnswer::of(&decision, &session, ids)))
+    }
+
+    async fn events(&self, body: &[u8]) -> Result<Reply, Fault> {
+        let read = events(body, self.engine.shared().clock.now())?;
+        let count = match read.usable.is_empty() {
+            true => ReportCount::default(),
+            false => self.engine.report(read.usable).await?,
+        };
+        if read.unusable > 0 {
+            tracing::warn!(events = read.unusable, "parked events that cannot be read");
+        }
+        Ok(counted(ReportCount { parked: count.parked + read.unusable, ..count }))
+    }
+
+    async fn recordings(&self, body: &[u8]) -> Result<Reply, Fault> {
+        Ok(counted(match recording(body, self.engine.shared().clock.now()) {
+            Some((call, recording)) => self.engine.record(call, recording).await?,
+            None => ReportCount { parked: 1, ..ReportCount::default() },
+        }))
+    }
+
+    async fn number_status(&self, body: &[u8]) -> Result<Reply, Fault> {
+        let read = number_status(body)?;
+        let asked = read.usable.len();
+        let faults = match asked {
+            0 => Vec::new(),
+            _ => self
+                .engine
+                .change("carrier", SettingChange::SetStatus(read.usable))
+                .await?
+                .unwrap_or_default(),
+        };
+        let unchanged = faults.iter().filter(|fault| fault.fault == SettingFault::Unchanged).count();
+        let updated = asked - faults.len();
+        Ok(json(200, &StatusAnswer { updated, unchanged, unknown: faults.len() - unchanged + read.unusable }))
+    }
+}
+
+fn counted(count: ReportCount) -> Reply {
+    let ReportCount { accepted, duplicates, parked } = count;
+    json(200, &ReportAnswer { accepted, duplicates, parked })
+}
+
+impl Fault {
+    fn reply(self) -> Reply {
+        let (status, code, message) = match self {
+            Self::Unauthorized => {
+                (401, "unauthorized", "give a live token as Authorization: Bearer TOKEN".into())
+            }
+            Self::NotFound => (404, "not_found", "no such URI".into()),
+            Self::TooSlow => (408, "too_slow", "the body took too long".into()),
+            Self::TooLarge => {
+                (413, "too_large", format!("at most {BODY_BYTES_MAX} bytes and {ITEMS_MAX} items"))
+            }
+            Self::Invalid(status) => (status, "invalid_request", "not a complete HTTP request".into()),
+            Self::Unavailable(why) => {
+                (503, "unavailable", why.map_or_else(|| "try again".into(), |why| why.to_string()))
+            }
+        };
+        json(status, &ErrorAnswer { error: ErrorBody { code, message: &message } })
+    }
+}
+
+impl From<Unserved> for Fault {
+    fn from(why: Unserved) -> Self {
+        Self::Unavailable(Some(why))
+    }
+}
+
+impl From<TooMany> for Fault {
+    fn from(_: TooMany) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<BodyError> for Fault {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TooSlow => Self::TooSlow,
+            BodyError::Broken => Self::Invalid(400),
+        }
+    }
+}

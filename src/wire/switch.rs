@@ -1,0 +1,379 @@
+//! The switch's messages (proto-docs/switch.md): flat JSON, strings accepted where numbers are meant.
+//!
+//! A switch cannot repair a message, only send it again. So what is wrong with one event parks that event and
+//! never refuses the others, and a route request that makes no sense is answered with a rejection.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::time_text::parse_switch_time;
+use crate::domain::call::{CallEvent, CallId, Decision, Recording, SWITCH_ID_LEN_MAX, Stage};
+use crate::domain::customer::NumberStatus;
+use crate::domain::id::PublicIds;
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::release::{ReleasedBy, StateCode};
+use crate::domain::route::Route;
+use crate::domain::time::Timestamp;
+
+/// Most events or numbers in one request.
+pub const ITEMS_MAX: usize = 1_000;
+/// Longest `domain` of a recording (callbacks 5.1).
+const DOMAIN_CHARS_MAX: usize = 256;
+/// Longest `bucket` and `object` of a recording (callbacks 5.1).
+const OBJECT_CHARS_MAX: usize = 128;
+
+/// Members of one message.
+struct Members<'v>(&'v Map<String, Value>);
+
+impl<'v> Members<'v> {
+    /// `None` when the value is no object.
+    fn of(value: &'v Value) -> Option<Self> {
+        value.as_object().map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<&'v str> {
+        self.0.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn integer<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
+        let value = match self.0.get(name)? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        T::try_from(value?).ok()
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        match self.0.get(name)? {
+            Value::String(text) => parse_switch_time(text),
+            Value::Number(number) => parse_switch_time(&number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn call_id(&self) -> Option<CallId> {
+        self.text("callId").and_then(CallId::new)
+    }
+
+    /// A number in global form, with or without the `+`.
+    fn number(&self, name: &str) -> Option<E164> {
+        number(self.text(name)?)
+    }
+
+    fn caller(&self) -> Option<CallingParty> {
+        Some(match self.text("caller")? {
+            text if text.eq_ignore_ascii_case("anonymous") => CallingParty::Withheld,
+            text => number(text).map_or(CallingParty::Unusable, CallingParty::Number),
+        })
+    }
+}
+
+fn number(text: &str) -> Option<E164> {
+    E164::from_digits(text.strip_prefix('+').unwrap_or(text)).ok()
+}
+
+/// A question for a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteQuestion {
+    /// Which call.
+    pub call: CallId,
+    /// Who is calling.
+    pub caller: CallingParty,
+    /// What was dialled, when it is a number.
+    pub called: Option<E164>,
+}
+
+/// Reads a question. `None` = there is no usable callId, so that no call could be told from another.
+pub fn route_question(body: &[u8]) -> Option<RouteQuestion> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let members = Members::of(&value)?;
+    Some(RouteQuestion {
+        call: members.call_id()?,
+        caller: members.caller().unwrap_or(CallingParty::Withheld),
+        called: members.number("called"),
+    })
+}
+
+/// The answer to a question for a route: always a decision.
+#[derive(Debug, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum RouteAnswer<'a> {
+    /// Connect the call.
+    #[serde(rename_all = "camelCase")]
+    Connect {
+        /// What customers know the call by.
+        session_id: &'a str,
+        /// Whom to call.
+        callee: String,
+        /// What to show: always an X.
+        display_num: String,
+        /// Seconds after the answer; 0 = never cut.
+        max_duration: u64,
+        /// 1 = record.
+        record_flag: u8,
+        /// For the caller instead of ring-back; empty = none.
+        caller_tone: &'a str,
+        /// For the callee after the answer; always empty in AX and AXB.
+        callee_tone: &'static str,
+        /// Before recording; empty = none.
+        record_tone: &'a str,
+        /// One minute before the cut; empty = none.
+        last_minute_tone: &'a str,
+        /// The binding.
+        subscription_id: String,
+    },
+    /// Refuse the call.
+    #[serde(rename_all = "camelCase")]
+    Reject {
+        /// What customers know the call by.
+        session_id: &'a str,
+        /// For the caller.
+        sip: u16,
+        /// For a `Reason` header.
+        q850: u16,
+        /// What the customer is told.
+        state_code: u16,
+        /// In words, numbers masked.
+        reason: String,
+        /// To play first; always empty in AX and AXB.
+        tone: &'static str,
+    },
+}
+
+impl<'a> RouteAnswer<'a> {
+    /// For a decision.
+    pub fn of(decision: &'a Decision, session_id: &'a str, ids: &PublicIds) -> Self {
+        match &decision.route {
+            Route::Connect(connect) => Self::Connect {
+                session_id,
+                callee: connect.callee.expose(),
+                display_num: connect.display.expose(),
+                max_duration: connect.max_duration.map_or(0, |longest| longest.as_secs()),
+                record_flag: u8::from(connect.record),
+                caller_tone: connect.caller_tone.as_deref().unwrap_or_default(),
+                callee_tone: "",
+                record_tone: connect.record_tone.as_deref().unwrap_or_default(),
+                last_minute_tone: connect.last_minute_tone.as_deref().unwrap_or_default(),
+                subscription_id: ids.subscription(connect.through.subscription),
+            },
+            Route::Reject(reject) => {
+                let (sip, q850) = reject.cause.sip_and_q850();
+                let state_code = reject.cause.state_code().number();
+                let reason = reject.cause.in_words(decision.caller, decision.called.map(XNumber::new));
+                Self::Reject { session_id, sip, q850, state_code, reason, tone: "" }
+            }
+        }
+    }
+
+    /// For a question without a usable callId.
+    pub fn senseless() -> Self {
+        Self::Reject {
+            session_id: "",
+            sip: 400,
+            q850: 96,
+            state_code: StateCode::NO_BINDING.number(),
+            reason: format!("callId must be 1 to {SWITCH_ID_LEN_MAX} characters"),
+            tone: "",
+        }
+    }
+}
+
+/// Events as read: those that can be used, and how many cannot be, now or ever.
+#[derive(Debug, Default)]
+pub struct ReadEvents {
+    /// For the engine.
+    pub usable: Vec<(CallId, CallEvent)>,
+    /// A member is missing or unreadable.
+    pub unusable: usize,
+}
+
+/// More events or numbers than [`ITEMS_MAX`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+/// Reads one event or an array of them, in the order of their `ts`.
+pub fn events(body: &[u8], now: Timestamp) -> Result<ReadEvents, TooMany> {
+    let items = match serde_json::from_slice(body) {
+        Ok(Value::Array(items)) => items,
+        Ok(item) => vec![item],
+        Err(_) => vec![Value::Null],
+    };
+    if items.len() > ITEMS_MAX {
+        return Err(TooMany);
+    }
+    let mut read = ReadEvents::default();
+    for item in &items {
+        match event(item, now) {
+            Some(event) => read.usable.push(event),
+            None => read.unusable += 1,
+        }
+    }
+    read.usable.sort_by_key(|(_, event)| event.at);
+    Ok(read)
+}
+
+fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
+    let members = Members::of(item)?;
+    let event_id = members.text("eventId").filter(|id| id.len() <= SWITCH_ID_LEN_MAX)?;
+    let stage = Stage::from_str(members.text("event")?)?;
+    let called = members.number("called");
+    if stage == Stage::Incoming && called.is_none() {
+        return None;
+    }
+    let event = CallEvent {
+        event_id: event_id.into(),
+        stage,
+        at: members.time("ts").unwrap_or(now),
+        received_at: now,
+        caller: members.caller(),
+        called,
+        sip: members.integer("sip").filter(|sip| (100..700).contains(sip)),
+        q850: members.integer("q850").filter(|q850| *q850 < 128),
+        by: members.text("by").and_then(ReleasedBy::from_str),
+    };
+    Some((members.call_id()?, event))
+}
+
+/// Reads where a recording is. `None` = callId or object is missing.
+pub fn recording(body: &[u8], now: Timestamp) -> Option<(CallId, Recording)> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let members = Members::of(&value)?;
+    let short = |name: &str, max: usize| {
+        let text = members.text(name).unwrap_or_default();
+        (text.chars().count() <= max).then(|| Box::from(text))
+    };
+    let recording = Recording {
+        domain: short("domain", DOMAIN_CHARS_MAX)?,
+        bucket: short("bucket", OBJECT_CHARS_MAX)?,
+        object: short("object", OBJECT_CHARS_MAX).filter(|object| !object.is_empty())?,
+        started_at: members.time("startedAt").unwrap_or(now),
+        seconds: members.integer("seconds").unwrap_or(0),
+    };
+    Some((members.call_id()?, recording))
+}
+
+/// Status changes as read: those that can be used, and how many cannot be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ReadStatus {
+    /// For the engine.
+    pub usable: Vec<(XNumber, NumberStatus)>,
+    /// Number or status is missing or unreadable.
+    pub unusable: usize,
+}
+
+/// Reads `{"numbers":[{number,status,cause}]}`.
+pub fn number_status(body: &[u8]) -> Result<ReadStatus, TooMany> {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = value.get("numbers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if items.len() > ITEMS_MAX {
+        return Err(TooMany);
+    }
+    let mut read = ReadStatus::default();
+    for item in items {
+        match Members::of(item).and_then(|members| one_status(&members)) {
+            Some(status) => read.usable.push(status),
+            None => read.unusable += 1,
+        }
+    }
+    Ok(read)
+}
+
+fn one_status(members: &Members<'_>) -> Option<(XNumber, NumberStatus)> {
+    let x = XNumber::new(members.number("number")?);
+    let code: u8 = members.integer("status")?;
+    let cause: Option<u8> = members.integer("cause");
+    if !cause.is_none_or(|cause| matches!(cause, 1..=3 | 5..=9)) {
+        return None;
+    }
+    Some((x, NumberStatus::from_codes(&code.to_string(), cause)?))
+}
+
+/// What became of reports.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the members are those of proto-docs/switch.md")]
+pub struct ReportAnswer {
+    pub accepted: usize,
+    pub duplicates: usize,
+    pub parked: usize,
+}
+
+/// What became of status changes.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the members are those of proto-docs/switch.md")]
+pub struct StatusAnswer {
+    pub updated: usize,
+    pub unchanged: usize,
+    pub unknown: usize,
+}
+
+/// An error of the switch and operator listeners.
+#[derive(Debug, Serialize)]
+pub struct ErrorAnswer<'a> {
+    /// What went wrong.
+    pub error: ErrorBody<'a>,
+}
+
+/// See [`ErrorAnswer`].
+#[derive(Debug, Serialize)]
+pub struct ErrorBody<'a> {
+    /// One word for machines.
+    pub code: &'a str,
+    /// A sentence for people.
+    pub message: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_767_323_100);
+
+    #[test]
+    fn a_question_is_read_whatever_the_caller_sent() {
+        let caller = |json: &str| {
+            let body = format!("{{\"callId\":\"c\",\"called\":\"8617000000001\"{json}}}");
+            route_question(body.as_bytes()).unwrap().caller
+        };
+        let known = CallingParty::Number(E164::parse("+8613800000001").unwrap());
+        assert_eq!(caller(",\"caller\":\"+8613800000001\""), known);
+        assert_eq!(caller(",\"caller\":\"8613800000001\""), known);
+        assert_eq!(caller(",\"caller\":\"Anonymous\""), CallingParty::Withheld);
+        assert_eq!(caller(",\"caller\":\"\""), CallingParty::Withheld);
+        assert_eq!(caller(",\"caller\":null"), CallingParty::Withheld);
+        assert_eq!(caller(",\"caller\":\"sip:x@y\""), CallingParty::Unusable);
+        assert_eq!(caller(",\"caller\":\"013800000001\""), CallingParty::Unusable);
+        assert_eq!(route_question(b"{\"caller\":\"+8613800000001\"}"), None);
+        assert_eq!(route_question(b"[]"), None);
+    }
+
+    #[test]
+    fn unusable_events_are_counted_and_the_others_come_in_order_of_time() {
+        let body = br#"[{"eventId":"2","callId":"c","event":"disconnect","ts":"1767323160.5","sip":"486","q850":17,"by":"callee"},
+            {"eventId":"1","callId":"c","event":"callin","ts":"2026-01-02T03:05:00Z","called":"+8617000000001"},
+            {"eventId":"3","callId":"c","event":"callin"}, {"eventId":"4","callId":"c","event":"dance"}, 7, null]"#;
+        let read = events(body, NOW).unwrap();
+        assert_eq!(read.unusable, 4);
+        let [(_, first), (_, second)] = read.usable.as_slice() else { panic!("two events are usable") };
+        assert_eq!((first.stage, first.at), (Stage::Incoming, NOW));
+        assert_eq!((second.sip, second.q850, second.by), (Some(486), Some(17), Some(ReleasedBy::Callee)));
+        assert_eq!(second.at, Timestamp::from_millis(1_767_323_160_500));
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_is_one_unusable_event_and_too_many_are_refused() {
+        assert_eq!(events(b"not json", NOW).unwrap().unusable, 1);
+        let many = format!("[{}]", vec!["null"; ITEMS_MAX + 1].join(","));
+        assert_eq!(events(many.as_bytes(), NOW).unwrap_err(), TooMany);
+    }
+
+    #[test]
+    fn a_carriers_status_is_read_and_a_senseless_one_counted() {
+        let body = br#"{"numbers":[{"number":"+8617000000001","status":"10","cause":"2"},{"number":"+8617000000002","status":9},
+            {"number":"+8617000000003","status":"4"},{"number":"x","status":"5"},{"number":"+8617000000004","status":"10","cause":"4"}]}"#;
+        let read = number_status(body).unwrap();
+        let statuses: Vec<_> = read.usable.iter().map(|(_, status)| *status).collect();
+        assert_eq!(statuses, [NumberStatus::Unavailable(Some(2)), NumberStatus::Suspended]);
+        assert_eq!(read.unusable, 3);
+    }
+}
