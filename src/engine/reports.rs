@@ -243,8 +243,12 @@ impl Writer {
             if app.urls.cdr.is_some() {
                 let delivery = Delivery::new(self.staging.next_key(now), app.no, NoticeKind::Cdr, None, now);
                 batch.iter_mut().for_each(|cdr| cdr.delivery = Some(delivery.id));
-                let session = (batch.len() == 1).then(|| batch[0].session.clone());
-                draft.deliver(delivery, session, callback::fee(&batch, &app.key, &self.shared.origin));
+                let sessions: Vec<_> = batch.iter().map(|cdr| &*cdr.session).collect();
+                draft.deliver(
+                    delivery,
+                    Some(sessions.join(" ").into()),
+                    callback::fee(&batch, &app.key, &self.shared.origin),
+                );
             }
             for cdr in batch {
                 draft.write(Write::Cdr(Box::new(cdr)));

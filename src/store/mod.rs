@@ -71,7 +71,8 @@ pub enum Write {
     Delivery {
         /// Where it stands.
         delivery: Delivery,
-        /// The call's sessionId, for search.
+        /// The sessionId of the call it is about, for search; of a push of several CDRs all of theirs, with
+        /// blanks between.
         session: Option<Box<str>>,
         /// The body, byte for byte as pushed.
         body: Arc<[u8]>,

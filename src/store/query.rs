@@ -90,7 +90,7 @@ pub struct DeliveryFilter {
 pub struct DeliveryRow {
     /// Where it stands.
     pub delivery: Delivery,
-    /// The call it is about.
+    /// The call it is about, or with blanks between the calls whose CDRs it carries.
     pub session: Option<Box<str>>,
     /// When it ended, if it has.
     pub ended_at: Option<Timestamp>,

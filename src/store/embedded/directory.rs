@@ -1,6 +1,7 @@
 //! The directory that an embedded store owns: who may read it, and that only one gateway uses it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -38,6 +39,19 @@ pub(super) fn take(dir: &Path) -> Result<File, StoreError> {
 /// Makes the file, readable for nobody else, unless it exists. SQLite gives its log the same mode.
 pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     open(path).map(drop)
+}
+
+/// Removes a database file and what SQLite keeps beside it, as far as they exist.
+pub(super) fn remove_database(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(err) if err.kind() != ErrorKind::NotFound => return Err(failed(path, &err)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {

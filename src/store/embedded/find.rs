@@ -1,15 +1,18 @@
 //! The operators' questions. Every list runs backwards over the key of one table, from `Page.before` down, and
-//! stops at the page's limit or where the span of time begins.
+//! stops at the page's limit or where the span of time begins. Questions for a number, a session or a binding
+//! go through the search index.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::list::{Conditions, List, Unindexed};
 use super::load::{CALL, CLOSING, read_call, with_columns};
-use super::sql::list;
-use super::sqlite::{Cells, cell, gather};
-use crate::domain::call::{Call, Cdr};
+use super::search::{Field, Index, Look};
+use super::sql::column_list;
+use super::sqlite::{Cells, gather};
+use crate::domain::call::Call;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
 use crate::store::query::{
@@ -17,108 +20,86 @@ use crate::store::query::{
     Span,
 };
 use crate::store::row::{
-    AttemptColumns, AuditColumns, BindingColumns, CdrColumns, Column, Value, first_key_at, key_or_beyond,
+    AttemptColumns, AuditColumns, BindingColumns, CdrColumns, Column, Value, key_or_beyond,
 };
 use crate::store::{AuditEntry, Bodies, StoreError};
 
-/// The WHERE of a list, grown condition by condition.
-#[derive(Default)]
-pub(super) struct Conditions<'v> {
-    sql: String,
-    values: Vec<Value<'v>>,
+/// What the index can shorten this search by.
+pub(super) fn look_for_cdrs(filter: &CdrFilter) -> Option<Look<'_>> {
+    by_text(Field::CdrSession, filter.session.as_deref())
+        .or_else(|| by_value(Field::CdrSubscription, filter.subscription.as_ref()))
+        .or_else(|| by_value(Field::CdrParty, filter.party.as_ref()))
+        .or_else(|| by_value(Field::CdrX, filter.x.as_ref()))
 }
 
-impl<'v> Conditions<'v> {
-    /// The part of the key column that page and span leave.
-    pub(super) fn keys(column: &str, page: Page, span: Span) -> Self {
-        let mut conditions = Self::default();
-        let end = span.to.map_or(i64::MAX, first_key_at);
-        let before = page.before.map_or(i64::MAX, key_or_beyond);
-        conditions.push(&format!("{column} < ?"), [Value::Int(end.min(before))]);
-        if let Some(from) = span.from {
-            conditions.push(&format!("{column} >= ?"), [Value::Int(first_key_at(from))]);
-        }
-        conditions
-    }
-
-    /// Adds a condition with as many `?` as there are values.
-    pub(super) fn push(&mut self, condition: &str, values: impl IntoIterator<Item = Value<'v>>) {
-        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
-        self.sql.push_str(condition);
-        self.values.extend(values);
-    }
-
-    /// Adds `column = value`, if a value was asked for.
-    pub(super) fn equal(
-        &mut self,
-        column: &'static str,
-        value: Option<&'v impl Column<'v>>,
-    ) -> Result<(), StoreError> {
-        if let Some(value) = value {
-            self.push(&format!("{column} = ?"), [cell(value, column)?]);
+pub(super) fn cdrs<'f>(
+    db: &Connection,
+    index: Option<&Index<'_>>,
+    filter: &'f CdrFilter,
+    page: Page,
+) -> Result<Vec<CdrRow>, StoreError> {
+    let list = List {
+        select: &format!("SELECT {} FROM cdr", column_list("", CdrColumns::NAMES)),
+        key: "id",
+        unindexed: Unindexed::Above,
+        key_of: |row: &CdrRow| row.cdr.id,
+    };
+    let narrow = |conditions: &mut Conditions<'f>| {
+        conditions.equal("app", filter.app.as_ref())?;
+        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal_either(["caller", "destination"], filter.party.as_ref())?;
+        conditions.equal("subscription", filter.subscription.as_ref())?;
+        conditions.equal_text("session", filter.session.as_deref());
+        match filter.answered {
+            Some(true) => conditions.push("answer IS NOT NULL", []),
+            Some(false) => conditions.push("answer IS NULL", []),
+            None => {}
         }
         Ok(())
-    }
-
-    /// Adds `column = text`, if a text was asked for.
-    pub(super) fn equal_text(&mut self, column: &str, text: Option<&'v str>) {
-        if let Some(text) = text {
-            self.push(&format!("{column} = ?"), [Value::Text(text.into())]);
-        }
-    }
-
-    /// The rows of `select` that meet all conditions, newest first.
-    pub(super) fn newest<T>(
-        mut self,
-        db: &Connection,
-        select: &str,
-        key: &str,
-        limit: usize,
-        read: impl FnMut(&mut Cells<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        self.values.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let sql = format!("{select}{} ORDER BY {key} DESC LIMIT ?", self.sql);
-        gather(db, &sql, self.values, read)
-    }
+    };
+    list.find(db, index, (page, filter.span), narrow, |cells| {
+        Ok(CdrRow { cdr: CdrColumns::read(|| cells.take())?.into_cdr() })
+    })
 }
 
-pub(super) fn cdrs(db: &Connection, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
-    let mut conditions = Conditions::keys("id", page, filter.span);
-    conditions.equal("app", filter.app.as_ref())?;
-    conditions.equal("x", filter.x.as_ref())?;
-    if let Some(party) = &filter.party {
-        let party = cell(party, "cdr.caller")?;
-        conditions.push("(caller = ? OR destination = ?)", [party.clone(), party]);
+/// What the index can shorten this search by. Open calls are few and not in it.
+pub(super) fn look_for_calls(filter: &CallFilter) -> Option<Look<'_>> {
+    if filter.open_only {
+        return None;
     }
-    conditions.equal("subscription", filter.subscription.as_ref())?;
-    conditions.equal_text("session", filter.session.as_deref());
-    match filter.answered {
-        Some(true) => conditions.push("answer IS NOT NULL", []),
-        Some(false) => conditions.push("answer IS NULL", []),
-        None => {}
-    }
-    let select = format!("SELECT {} FROM cdr", list("", CdrColumns::NAMES));
-    conditions.newest(db, &select, "id", page.limit, |cells| Ok(CdrRow { cdr: read_cdr(cells)? }))
+    by_text(Field::CallSession, filter.session.as_deref())
+        .or_else(|| by_value(Field::CallX, filter.x.as_ref()))
 }
 
-fn read_cdr(cells: &mut Cells<'_>) -> Result<Cdr, StoreError> {
-    Ok(CdrColumns::read(|| cells.take())?.into_cdr())
-}
-
-pub(super) fn calls(db: &Connection, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
+pub(super) fn calls<'f>(
+    db: &Connection,
+    index: Option<&Index<'_>>,
+    filter: &'f CallFilter,
+    page: Page,
+) -> Result<Vec<Call>, StoreError> {
     let (from, key) = if filter.open_only {
         ("live_call l CROSS JOIN call c ON c.key = l.call", "l.call")
     } else {
         ("call c", "c.key")
     };
-    let mut conditions = Conditions::keys(key, page, filter.span);
-    conditions.equal("c.app", filter.app.as_ref())?;
-    if let Some(x) = &filter.x {
-        conditions.push("c.called = ? AND c.app IS NOT NULL", [cell(x, "call.called")?]);
-    }
-    conditions.equal_text("c.session", filter.session.as_deref());
-    let select = with_columns(&format!("SELECT {CALL} FROM {from} {CLOSING}"));
-    conditions.newest(db, &select, key, page.limit, |cells| read_call(db, cells))
+    let list = List {
+        select: &with_columns(&format!("SELECT {CALL} FROM {from} {CLOSING}")),
+        key,
+        unindexed: Unindexed::Where(
+            "c.key IN (SELECT call FROM live_call UNION ALL SELECT call FROM closing WHERE key > ?)",
+        ),
+        key_of: |call: &Call| call.key,
+    };
+    let narrow = |conditions: &mut Conditions<'f>| {
+        conditions.equal("c.app", filter.app.as_ref())?;
+        if filter.x.is_some() {
+            conditions.equal("c.called", filter.x.as_ref())?;
+            conditions.push("c.app IS NOT NULL", []);
+        }
+        conditions.equal_text("c.session", filter.session.as_deref());
+        Ok(())
+    };
+    list.find(db, index, (page, filter.span), narrow, |cells| read_call(db, cells))
 }
 
 /// What tells where a delivery stands, from its row `d`, its pending row `p` and its ended row `e`.
@@ -126,9 +107,18 @@ pub(super) const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coale
                         coalesce(p.first_push_at, e.first_push_at), coalesce(p.due, e.due), \
                         coalesce(e.state, 'pending'), e.ended_at";
 
-pub(super) fn deliveries(
+/// What the index can shorten this search by. Pending deliveries are few.
+pub(super) fn look_for_deliveries(filter: &DeliveryFilter) -> Option<Look<'_>> {
+    match filter.state {
+        Some(State::Pending) => None,
+        _ => by_text(Field::DeliverySession, filter.session.as_deref()),
+    }
+}
+
+pub(super) fn deliveries<'f>(
     db: &Connection,
-    filter: &DeliveryFilter,
+    index: Option<&Index<'_>>,
+    filter: &'f DeliveryFilter,
     page: Page,
 ) -> Result<Vec<DeliveryRow>, StoreError> {
     // From the table that has the fewest rows of the state asked for.
@@ -148,20 +138,25 @@ pub(super) fn deliveries(
             "e.id",
         ),
     };
-    let mut conditions = Conditions::keys(key, page, filter.span);
-    conditions.equal("d.app", filter.app.as_ref())?;
-    conditions.equal("d.kind", filter.kind.as_ref())?;
-    if let Some(session) = &filter.session {
-        // A push of several CDRs has no session of its own; its CDRs know which push they went out with.
-        let session = Value::Text(Cow::Borrowed(session));
-        let with_cdrs = "(d.session = ? OR d.id IN (SELECT delivery FROM cdr WHERE session = ?))";
-        conditions.push(with_cdrs, [session.clone(), session]);
-    }
-    if filter.state != Some(State::Pending) {
-        conditions.equal("e.state", filter.state.as_ref())?;
-    }
-    let select = format!("SELECT {DELIVERY} FROM {from}");
-    conditions.newest(db, &select, key, page.limit, read_delivery)
+    let list = List {
+        select: &format!("SELECT {DELIVERY} FROM {from}"),
+        key,
+        unindexed: Unindexed::Above,
+        key_of: |row: &DeliveryRow| row.delivery.id,
+    };
+    let narrow = |conditions: &mut Conditions<'f>| {
+        conditions.equal("d.app", filter.app.as_ref())?;
+        conditions.equal("d.kind", filter.kind.as_ref())?;
+        if let Some(session) = &filter.session {
+            let among = "instr(' ' || d.session || ' ', ' ' || ? || ' ') > 0";
+            conditions.push(among, [Value::Text(session.as_str().into())]);
+        }
+        if filter.state != Some(State::Pending) {
+            conditions.equal("e.state", filter.state.as_ref())?;
+        }
+        Ok(())
+    };
+    list.find(db, index, (page, filter.span), narrow, read_delivery)
 }
 
 /// Reads the columns of [`DELIVERY`].
@@ -190,8 +185,10 @@ pub(super) fn delivery(db: &Connection, id: RowKey) -> Result<Option<DeliveryDet
     );
     let found = gather(db, &sql, [key.clone()], |cells| Ok((read_delivery(cells)?, read_body(cells)?)))?;
     let Some((row, body)) = found.into_iter().next() else { return Ok(None) };
-    let sql =
-        format!("SELECT {} FROM attempt WHERE delivery = ?1 ORDER BY n", list("", AttemptColumns::NAMES));
+    let sql = format!(
+        "SELECT {} FROM attempt WHERE delivery = ?1 ORDER BY n",
+        column_list("", AttemptColumns::NAMES)
+    );
     let attempts =
         gather(db, &sql, [key], |cells| Ok(AttemptColumns::read(|| cells.take())?.into_attempt()))?;
     Ok(Some(DeliveryDetail { row, attempts, body }))
@@ -215,22 +212,45 @@ fn read_body(cells: &mut Cells<'_>) -> Result<Arc<[u8]>, StoreError> {
 }
 
 pub(super) fn audit(db: &Connection, page: Page) -> Result<Vec<AuditEntry>, StoreError> {
-    let select = format!("SELECT {} FROM audit", list("", AuditColumns::NAMES));
-    Conditions::keys("id", page, Span::default())
-        .newest(db, &select, "id", page.limit, |cells| Ok(AuditColumns::read(|| cells.take())?.into_entry()))
+    let list = List {
+        select: &format!("SELECT {} FROM audit", column_list("", AuditColumns::NAMES)),
+        key: "id",
+        unindexed: Unindexed::Above,
+        key_of: |entry: &AuditEntry| entry.id,
+    };
+    let read = |cells: &mut Cells<'_>| Ok(AuditColumns::read(|| cells.take())?.into_entry());
+    list.find(db, None, (page, Span::default()), |_| Ok(()), read)
 }
 
-pub(super) fn ended(db: &Connection, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
-    let mut conditions = Conditions::keys("key", page, Span::default());
-    conditions.equal("x", filter.x.as_ref())?;
-    conditions.equal("app", filter.app.as_ref())?;
-    conditions.equal("id", filter.id.as_ref())?;
-    if let Some(party) = &filter.party {
-        let party = cell(party, "binding_ended.a")?;
-        conditions.push("(a = ? OR b = ?)", [party.clone(), party]);
-    }
-    let select = format!("SELECT key, cause, at, {} FROM binding_ended", list("", BindingColumns::NAMES));
-    conditions.newest(db, &select, "key", page.limit, |cells| {
+/// What the index can shorten this search by.
+pub(super) fn look_for_ended(filter: &EndedFilter) -> Option<Look<'_>> {
+    by_value(Field::EndedBinding, filter.id.as_ref())
+        .or_else(|| by_value(Field::EndedParty, filter.party.as_ref()))
+        .or_else(|| by_value(Field::EndedX, filter.x.as_ref()))
+}
+
+pub(super) fn ended<'f>(
+    db: &Connection,
+    index: Option<&Index<'_>>,
+    filter: &'f EndedFilter,
+    page: Page,
+) -> Result<Vec<EndedRow>, StoreError> {
+    let list = List {
+        select: &format!(
+            "SELECT key, cause, at, {} FROM binding_ended",
+            column_list("", BindingColumns::NAMES)
+        ),
+        key: "key",
+        unindexed: Unindexed::Above,
+        key_of: |row: &EndedRow| row.key,
+    };
+    let narrow = |conditions: &mut Conditions<'f>| {
+        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal("app", filter.app.as_ref())?;
+        conditions.equal("id", filter.id.as_ref())?;
+        conditions.equal_either(["a", "b"], filter.party.as_ref())
+    };
+    list.find(db, index, (page, Span::default()), narrow, |cells| {
         Ok(EndedRow {
             key: cells.column("binding_ended.key")?,
             cause: cells.column("binding_ended.cause")?,
@@ -238,4 +258,12 @@ pub(super) fn ended(db: &Connection, filter: &EndedFilter, page: Page) -> Result
             binding: BindingColumns::read(|| cells.take())?.into_binding()?,
         })
     })
+}
+
+fn by_value<'v>(field: Field, value: Option<&'v impl Column<'v>>) -> Option<Look<'v>> {
+    Some(Look { field, value: value?.write()? })
+}
+
+fn by_text(field: Field, text: Option<&str>) -> Option<Look<'_>> {
+    text.map(|text| Look { field, value: Value::Text(text.into()) })
 }

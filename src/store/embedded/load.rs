@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::find::{DELIVERY, read_delivery};
-use super::sql::list;
+use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
 use crate::domain::call::{Call, CallEvent, Closed};
 use crate::domain::id::RowKey;
@@ -16,18 +16,19 @@ use crate::store::{LoadFrom, Loaded, StoreError};
 /// Hands everything to `sink`.
 pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
     sink(Loaded::LastKey(last_key(db)?));
-    let sql = format!("SELECT {} FROM app ORDER BY no", list("", AppColumns::NAMES));
+    let sql = format!("SELECT {} FROM app ORDER BY no", column_list("", AppColumns::NAMES));
     for_each(db, &sql, [], |cells| {
         sink(Loaded::App(AppColumns::read(|| cells.take())?.into_app()?));
         Ok(())
     })?;
-    let sql = format!("SELECT {}, last_call_at FROM number ORDER BY x", list("", NumberColumns::NAMES));
+    let sql =
+        format!("SELECT {}, last_call_at FROM number ORDER BY x", column_list("", NumberColumns::NAMES));
     for_each(db, &sql, [], |cells| {
         let number = NumberColumns::read(|| cells.take())?.into_number()?;
         sink(Loaded::Number(number, cells.column("number.last_call_at")?));
         Ok(())
     })?;
-    let sql = format!("SELECT {} FROM binding ORDER BY id", list("", BindingColumns::NAMES));
+    let sql = format!("SELECT {} FROM binding ORDER BY id", column_list("", BindingColumns::NAMES));
     for_each(db, &sql, [], |cells| {
         sink(Loaded::Binding(BindingColumns::read(|| cells.take())?.into_binding()?));
         Ok(())
@@ -44,7 +45,7 @@ fn load_ended(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT at, {} FROM binding_ended WHERE key >= ?1 ORDER BY key",
-        list("", BindingColumns::NAMES)
+        column_list("", BindingColumns::NAMES)
     );
     for_each(db, &sql, [Value::Int(first_key_at(ended_after))], |cells| {
         let at = cells.column("binding_ended.at")?;
@@ -85,7 +86,7 @@ pub(super) const CLOSING: &str = "LEFT JOIN call_closed z ON z.call = c.key";
 
 /// The statement with the columns that [`read_call`] reads in place of [`CALL`].
 pub(super) fn with_columns(sql: &str) -> String {
-    sql.replace(CALL, &format!("{}, z.at, z.swept", list("c.", CallColumns::NAMES)))
+    sql.replace(CALL, &format!("{}, z.at, z.swept", column_list("c.", CallColumns::NAMES)))
 }
 
 /// Reads a call with its events.
@@ -99,7 +100,8 @@ pub(super) fn read_call(db: &Connection, cells: &mut Cells<'_>) -> Result<Call, 
 }
 
 fn events(db: &Connection, call: RowKey) -> Result<Vec<CallEvent>, StoreError> {
-    let sql = format!("SELECT {} FROM call_event WHERE call = ?1 ORDER BY n", list("", EventColumns::NAMES));
+    let sql =
+        format!("SELECT {} FROM call_event WHERE call = ?1 ORDER BY n", column_list("", EventColumns::NAMES));
     let mut events = Vec::new();
     for_each(db, &sql, [Value::Int(key_or_beyond(call))], |cells| {
         events.push(EventColumns::read(|| cells.take())?.into_event());

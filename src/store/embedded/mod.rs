@@ -3,12 +3,16 @@
 //! One connection writes, under a lock that only the writer thread and the retention take. Queries read through
 //! connections of their own, which never wait for the writer nor it for them (write-ahead log). One gateway owns
 //! the directory; the sqlite3 shell may look in at any time.
+//!
+//! Beside the main file lies the search index, which can be deleted while the gateway is down: it is made again.
 
 mod directory;
 mod find;
+mod list;
 mod load;
 mod pool;
 mod retention;
+mod search;
 mod sql;
 mod sqlite;
 mod write;
@@ -21,8 +25,10 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+use tracing::warn;
 
 use self::pool::ReadPool;
+use self::search::Search;
 use super::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
     Retention,
@@ -30,15 +36,19 @@ use super::query::{
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
 use crate::domain::id::RowKey;
+use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
 const MAIN_FILE: &str = "privnum.db";
+/// The search index beside it.
+const SEARCH_FILE: &str = "search.db";
 /// The numbered versions of the main file's schema.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]
 pub struct EmbeddedStore {
+    search: Search,
     writer: Mutex<Connection>,
     readers: ReadPool,
     /// Held for its lock; closed last.
@@ -60,7 +70,14 @@ impl EmbeddedStore {
             "INSERT INTO meta (name, value) VALUES ('secret', ?1) ON CONFLICT (name) DO NOTHING",
             [&secret_if_new[..]],
         )?;
-        Ok(Self { writer: Mutex::new(writer), readers: ReadPool::new(&path), _lock: lock })
+        let search = Search::start(&dir.join(SEARCH_FILE), &path)?;
+        Ok(Self { search, writer: Mutex::new(writer), readers: ReadPool::new(&path), _lock: lock })
+    }
+
+    /// When the oldest row was made that is not in the search index yet, if there is one. Searches find such
+    /// rows too, but more slowly: a mover that is far behind is worth telling operators.
+    pub fn search_lags_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.search.lags_since(&self.readers)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -93,9 +110,11 @@ impl Store for EmbeddedStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        sqlite::in_transaction(&mut self.writer(), |db| {
+        let outcome = sqlite::in_transaction(&mut self.writer(), |db| {
             batch.writes.iter().try_for_each(|write| write::apply(db, write))
-        })
+        });
+        self.search.committed(batch); // whatever the outcome: telling it too much only costs it some work
+        outcome
     }
 
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
@@ -103,15 +122,18 @@ impl Store for EmbeddedStore {
     }
 
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
-        self.readers.read(|db| find::cdrs(db, filter, page))
+        let index = find::look_for_cdrs(filter).map(|look| self.search.index(look));
+        self.readers.read(|db| find::cdrs(db, index.as_ref(), filter, page))
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
-        self.readers.read(|db| find::calls(db, filter, page))
+        let index = find::look_for_calls(filter).map(|look| self.search.index(look));
+        self.readers.read(|db| find::calls(db, index.as_ref(), filter, page))
     }
 
     fn find_deliveries(&self, filter: &DeliveryFilter, page: Page) -> Result<Vec<DeliveryRow>, StoreError> {
-        self.readers.read(|db| find::deliveries(db, filter, page))
+        let index = find::look_for_deliveries(filter).map(|look| self.search.index(look));
+        self.readers.read(|db| find::deliveries(db, index.as_ref(), filter, page))
     }
 
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
@@ -123,11 +145,18 @@ impl Store for EmbeddedStore {
     }
 
     fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
-        self.readers.read(|db| find::ended(db, filter, page))
+        let index = find::look_for_ended(filter).map(|look| self.search.index(look));
+        self.readers.read(|db| find::ended(db, index.as_ref(), filter, page))
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {
-        sqlite::in_transaction(&mut self.writer(), |db| retention::forget_older(db, than, limit))
+        let gone = sqlite::in_transaction(&mut self.writer(), |db| retention::forget_older(db, than, limit))?;
+        // Entries of rows that are gone lead nowhere, so whole days can wait for the longest retention.
+        let longest = than.cdrs_before.min(than.notices_before).min(than.exhausted_before);
+        if let Err(err) = self.search.forget_before(longest) {
+            warn!("cannot drop old days of the search index: {err}");
+        }
+        Ok(gone)
     }
 
     /// Reads, and writes one row that nobody needs: a full disk only shows when something is written.

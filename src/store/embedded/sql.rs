@@ -31,7 +31,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
     ended: format!(
         "INSERT INTO binding_ended (key, cause, at, {columns}) \
          VALUES (max(?1, (SELECT coalesce(max(key), 0) + 1 FROM binding_ended)), ?2, ?3, {values})",
-        columns = list("", BindingColumns::NAMES),
+        columns = column_list("", BindingColumns::NAMES),
         values = parameters(4, BindingColumns::NAMES.len()),
     ),
     call: put("call", CallColumns::NAMES),
@@ -40,14 +40,14 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
     attempt: format!(
         "INSERT INTO attempt (delivery, n, {columns}) \
          VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE delivery = ?1), {values})",
-        columns = list("", AttemptColumns::NAMES),
+        columns = column_list("", AttemptColumns::NAMES),
         values = parameters(2, AttemptColumns::NAMES.len()),
     ),
     audit: insert("audit", AuditColumns::NAMES),
 });
 
 /// The columns for a SELECT, each with `prefix` in front (`c.` for a table called c).
-pub(super) fn list(prefix: &str, names: &[&str]) -> String {
+pub(super) fn column_list(prefix: &str, names: &[&str]) -> String {
     names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -56,7 +56,7 @@ fn parameters(first: usize, count: usize) -> String {
 }
 
 fn insert(table: &str, names: &[&str]) -> String {
-    format!("INSERT INTO {table} ({}) VALUES ({})", list("", names), parameters(1, names.len()))
+    format!("INSERT INTO {table} ({}) VALUES ({})", column_list("", names), parameters(1, names.len()))
 }
 
 /// Inserts a row, or replaces the columns of the one with the same key; columns not named stay.

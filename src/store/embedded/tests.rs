@@ -7,12 +7,16 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{EmbeddedStore, MAIN_FILE};
+use crate::domain::call::Call;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
-use crate::store::query::EndedFilter;
-use crate::store::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
+use crate::store::query::{
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
+    Retention,
+};
+use crate::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
 impl Place for TempDir {
     fn fresh() -> Self {
@@ -24,7 +28,89 @@ impl Place for TempDir {
     }
 }
 
-store_contract!(TempDir);
+mod as_written {
+    use super::*;
+    store_contract!(TempDir);
+}
+
+/// A place whose store answers from the search index whatever it can.
+struct Indexed(TempDir);
+
+impl Place for Indexed {
+    fn fresh() -> Self {
+        Self(TempDir::fresh())
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(CaughtUp(open(&self.0)))
+    }
+}
+
+mod through_the_index {
+    use super::*;
+    store_contract!(Indexed);
+}
+
+/// A store whose index has caught up after every commit.
+#[derive(Debug)]
+struct CaughtUp(EmbeddedStore);
+
+impl Store for CaughtUp {
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit(batch)?;
+        self.0.search.catch_up()?;
+        assert_eq!(self.0.search_lags_since()?, None);
+        Ok(())
+    }
+
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        self.0.secret()
+    }
+
+    fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        self.0.load(from, sink)
+    }
+
+    fn binding_count(&self) -> Result<u64, StoreError> {
+        self.0.binding_count()
+    }
+
+    fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
+        self.0.bodies(deliveries)
+    }
+
+    fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
+        self.0.find_cdrs(filter, page)
+    }
+
+    fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
+        self.0.find_calls(filter, page)
+    }
+
+    fn find_deliveries(&self, filter: &DeliveryFilter, page: Page) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.0.find_deliveries(filter, page)
+    }
+
+    fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
+        self.0.delivery(id)
+    }
+
+    fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {
+        self.0.find_audit(page)
+    }
+
+    fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
+        self.0.find_ended(filter, page)
+    }
+
+    fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {
+        self.0.forget_older(than, limit)
+    }
+
+    fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping()
+    }
+}
 
 fn open(dir: &TempDir) -> EmbeddedStore {
     EmbeddedStore::open(dir.path(), [7; 32]).unwrap()
@@ -191,9 +277,7 @@ fn a_commit_is_seen_by_a_query_that_begins_after_it() {
         let end =
             sample::unbound(binding.clone(), crate::domain::binding::UnbindCause::Customer, sample::at(n));
         store.commit(&Batch { writes: vec![bound(binding), end, Write::Audit(sample::audit(n))] }).unwrap();
-        let newest = store
-            .find_ended(&EndedFilter::default(), crate::store::query::Page { before: None, limit: 1 })
-            .unwrap();
+        let newest = store.find_ended(&EndedFilter::default(), Page { before: None, limit: 1 }).unwrap();
         assert_eq!(newest[0].binding.id(), key(n));
     }
 }
