@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod customer;
+pub mod operator;
 pub mod rejection;
 pub mod switch;
 

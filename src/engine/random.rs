@@ -11,6 +11,11 @@ pub fn installation_secret() -> [u8; 32] {
     secret
 }
 
+/// Tells one run of the program from another in request ids.
+pub fn process_id() -> u32 {
+    generator().random()
+}
+
 /// A key for hashing that must not be predictable from outside.
 pub fn hash_key() -> [u8; 16] {
     let mut key = [0; 16];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use hyper::Method;
 
 use super::{bearer, json};
@@ -28,7 +29,7 @@ pub struct SwitchApi {
     /// Does the work.
     pub engine: Engine,
     /// Who may ask.
-    pub tokens: Arc<LiveTokens>,
+    pub tokens: Arc<ArcSwap<LiveTokens>>,
 }
 
 /// An answer that is not 200. An event as such is never a reason for one: the switch would send it for ever.
@@ -67,7 +68,7 @@ impl SwitchApi {
         {
             return Err(Fault::NotFound);
         }
-        if !bearer(&request.headers).is_some_and(|token| self.tokens.accept(token)) {
+        if !bearer(&request.headers).is_some_and(|token| self.tokens.load().accept(token)) {
             return Err(Fault::Unauthorized);
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;
