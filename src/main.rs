@@ -1,2 +1,17 @@
-//! The `privnum` binary.
-fn main() {}
+//! The `privnum` binary: arguments, runtime, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use privnum::cli::{Cli, run};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => {
+            privnum::cli::complain(&format!("the program cannot start its threads: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
