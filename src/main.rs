@@ -7,6 +7,8 @@ use privnum::cli::{Cli, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // One provider for everything that speaks TLS; a second installation would be refused, and harmless.
+    drop(rustls::crypto::ring::default_provider().install_default());
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => {

@@ -1,2 +1,0 @@
-//! Load generator (to be written).
-fn main() {}
