@@ -103,6 +103,7 @@ pub struct Gateway {
     running: Running,
     tls: Option<Arc<Tls>>,
     switch_tokens: Tokens,
+    operator_tokens: Tokens,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<usize>>,
 }
@@ -121,6 +122,7 @@ impl Gateway {
         let running = start_engine(config, clock, metrics.clone())?;
         let admission = Arc::new(Admission::new(admission_rules(config), &random::hash_key(), metrics));
         let switch_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.switch.tokens.clone()));
+        let operator_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.operator.tokens.clone()));
         let (stop, stopped) = watch::channel(false);
         let edge =
             Edge { limits: limits(config), request_ids: RequestIds::new(random::process_id()), stopped };
@@ -133,11 +135,15 @@ impl Gateway {
                 None,
                 SwitchApi { engine: engine.clone(), tokens: Arc::clone(&switch_tokens) },
             ),
-            edge.serve(operator, None, OperatorApi { engine: engine.clone() }),
+            edge.serve(
+                operator,
+                None,
+                OperatorApi { engine: engine.clone(), tokens: Arc::clone(&operator_tokens) },
+            ),
         ];
         let [customer, switch, operator] = addresses;
         let (customer, switch, operator) = (customer?, switch?, operator?);
-        Ok(Self { customer, switch, operator, running, tls, switch_tokens, stop, servers })
+        Ok(Self { customer, switch, operator, running, tls, switch_tokens, operator_tokens, stop, servers })
     }
 
     /// The engine, for those who live in the same process.
@@ -161,6 +167,7 @@ impl Gateway {
     /// Takes over what can change while running: the certificate and the tokens.
     fn reload(&self, config: &Config) {
         self.switch_tokens.store(Arc::new(config.switch.tokens.clone()));
+        self.operator_tokens.store(Arc::new(config.operator.tokens.clone()));
         self.reload_certificate();
         info!("reloaded tokens and certificate; other settings take effect at the next start");
     }
