@@ -146,6 +146,8 @@ impl Running {
         engine.shared.set_serving(false);
         drop(engine);
         timekeeper.abort();
+        // Waited for, because it holds on to the store: whoever starts next must find it free.
+        drop(timekeeper.await);
         if let Err(error) = flushed {
             error!("stopping without a last flush: {error}");
         }
