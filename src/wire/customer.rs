@@ -69,11 +69,12 @@ pub fn ax_bind(fields: &Fields) -> Result<(XWish, AxBind), Unreadable> {
 
 /// AX modify (customer-api 3.3). `origNum` is the new A here, not a selector.
 pub fn ax_modify(fields: &Fields) -> Result<(AxMeant, AxPatch), Unreadable> {
-    let meant = AxMeant {
-        subscription: fields.text("subscriptionId")?.map(str::to_owned),
-        a: None,
-        x: fields.x_number("privateNum", ResultCode::AccountMissing)?,
+    let subscription = fields.text("subscriptionId")?.map(str::to_owned);
+    let x = match subscription {
+        Some(_) => None,
+        None => fields.x_number("privateNum", ResultCode::AccountMissing)?,
     };
+    let meant = AxMeant { subscription, a: None, x };
     if meant == AxMeant::default() {
         return Err(Unreadable::invalid("Give subscriptionId or privateNum."));
     }
@@ -209,11 +210,14 @@ pub struct AxbQuery {
 
 /// AXB query (customer-api 4.4). A page index or size out of range is no error.
 pub fn axb_query(fields: &Fields) -> Result<AxbQuery, Unreadable> {
+    let subscription = fields.text("subscriptionId")?.map(str::to_owned);
+    // It wins over the other selectors, so what they hold does not matter (customer-api 4.4).
+    let selectors = if subscription.is_some() { &Fields::default() } else { fields };
     let query = AxbQuery {
-        subscription: fields.text("subscriptionId")?.map(str::to_owned),
-        x: fields.x_number("relationNum", ResultCode::ResourceNotApplied)?,
-        a: fields.number("callerNum")?,
-        b: fields.number("calleeNum")?,
+        subscription,
+        x: selectors.x_number("relationNum", ResultCode::ResourceNotApplied)?,
+        a: selectors.number("callerNum")?,
+        b: selectors.number("calleeNum")?,
         page_index: fields.integer("pageIndex", 1, u32::MAX).ok().flatten().unwrap_or(1),
         page_size: fields.integer("pageSize", 10, 100).ok().flatten().unwrap_or(PAGE_SIZE_DEFAULT),
     };
@@ -460,4 +464,19 @@ pub struct AxbFound {
 
 const fn true_or_false(value: bool) -> &'static str {
     if value { "true" } else { "false" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_id_wins_whatever_the_other_selectors_hold() {
+        let query = Fields::from_query(Some("subscriptionId=abc&relationNum=nonsense&callerNum=x"));
+        let read = axb_query(&query).unwrap();
+        assert_eq!((read.subscription.as_deref(), read.x, read.a), (Some("abc"), None, None));
+        let (meant, _) =
+            ax_modify(&Fields::from_query(Some("subscriptionId=abc&privateNum=nonsense"))).unwrap();
+        assert_eq!((meant.subscription.as_deref(), meant.x), (Some("abc"), None));
+    }
 }
