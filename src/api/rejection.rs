@@ -45,6 +45,14 @@ impl Rejection {
         text
     }
 
+    /// The member that is wrong, when it is known: the words begin with its name.
+    pub fn culprit(&self) -> Option<&str> {
+        let word = self.what.split([' ', ':']).next()?;
+        let is_name = word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_name.then_some(word)
+    }
+
     /// The answer.
     pub fn reply(&self) -> Reply {
         let text = self.text();
@@ -155,6 +163,15 @@ mod tests {
         assert!(rejection.text().is_ascii());
         assert_eq!(rejection.text().len(), RESULTDESC_CHARS_MAX);
         assert!(rejection.text().starts_with("Invalid request.areaCode x"));
+    }
+
+    #[test]
+    fn the_culprit_is_the_member_that_the_words_begin_with() {
+        let culprit = |what| Rejection::invalid(what, None).culprit().map(str::to_owned);
+        assert_eq!(culprit("callerNum is missing."), Some("callerNum".into()));
+        assert_eq!(culprit("origNum: a number starts with + and the country code."), Some("origNum".into()));
+        assert_eq!(culprit("The body must be a JSON object."), None);
+        assert_eq!(culprit(""), None);
     }
 
     #[test]

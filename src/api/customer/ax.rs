@@ -17,21 +17,18 @@ use crate::wire::fields::Fields;
 use crate::wire::result_code::ResultCode;
 
 pub(super) async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
-    let binding = bound(engine, app, fields).await?;
-    Ok(json(200, &AxBound::of(&binding, &engine.shared().origin.ids)))
-}
-
-pub(super) async fn bound(
-    engine: &Engine,
-    app: &CustomerApp,
-    fields: &Fields,
-) -> Result<Binding<Ax>, Rejection> {
-    let (wish, bind) = ax_bind(fields)?;
-    let command = Command::BindAx(choice(engine, wish, bind.a), bind);
-    match carry_out(engine, app, command, Asked::Bind).await? {
-        Done::Stands(AnyBinding::Ax(binding)) => Ok(binding),
+    match carry_out(engine, app, bind_command(engine, fields)?, Asked::Bind).await? {
+        Done::Stands(AnyBinding::Ax(binding)) => {
+            Ok(json(200, &AxBound::of(&binding, &engine.shared().origin.ids)))
+        }
         _ => unreachable!("an AX bind ends with an AX binding"),
     }
+}
+
+/// The bind that the fields ask for.
+pub(super) fn bind_command(engine: &Engine, fields: &Fields) -> Result<Command, Rejection> {
+    let (wish, bind) = ax_bind(fields)?;
+    Ok(Command::BindAx(choice(engine, wish, bind.a), bind))
 }
 
 pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
