@@ -131,18 +131,18 @@ fn whitelist(members: &mut Members) -> Result<Option<IpWhitelist>, Unusable> {
     parsed.map(Some).map_err(|error| members.wrong("ipWhitelist", format!("cannot be used: {error}")))
 }
 
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
 fn url(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, Unusable> {
     let Some(given) = members.nullable_text(member)? else { return Ok(None) };
     let Some(text) = given else { return Ok(Some(None)) };
     let usable = text.len() <= URL_BYTES_MAX
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match usable {
-        true => Ok(Some(Some(text.into()))),
-        false => {
-            Err(members.wrong(member, "must be an http or https URL of at most 2048 characters, or null"))
-        }
+    if !usable {
+        let why = "must be an http or https URL of at most 2048 characters, or null";
+        return Err(members.wrong(member, why));
     }
+    Ok(Some(Some(text.into())))
 }
 
 fn auth_schemes(members: &mut Members) -> Result<Option<AppSetting>, Unusable> {

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{number, party, time};
 use crate::domain::call::{Basis, Call, CallEvent, Decision, Recording, Stage};
-use crate::domain::customer::CustomerApp;
+use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::PublicIds;
 use crate::domain::number::XNumber;
+use crate::domain::release::ReleasedBy;
 use crate::domain::route::Route;
 use crate::wire::time_text::format_rfc3339_millis;
 
@@ -98,7 +99,7 @@ impl CallAnswer {
             session_id: call.session.clone(),
             call_id: call.id.expose().to_owned(),
             app_key: app.map(|app| app.key.to_string()),
-            mode: decision.and_then(|decision| decision.mode).map(|mode| mode.as_str()),
+            mode: decision.and_then(|decision| decision.mode).map(Mode::as_str),
             number: call.x().map(XNumber::expose),
             subscription_id: call.through().map(|through| ids.subscription(through.subscription)),
             caller: caller.and_then(party),
@@ -175,7 +176,7 @@ fn event(event: &CallEvent) -> EventAnswer {
         called: number(event.called),
         sip: event.sip,
         q850: event.q850,
-        by: event.by.map(|by| by.as_str()),
+        by: event.by.map(ReleasedBy::as_str),
     }
 }
 
