@@ -9,4 +9,5 @@ mod examples;
 mod operator;
 mod quickstart;
 mod tidy;
+mod tolerances;
 mod world;

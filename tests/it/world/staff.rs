@@ -53,6 +53,29 @@ impl Switch {
     }
 }
 
+impl Switch {
+    /// The reports of a call to `x` that was answered after eight seconds and hung up 33 seconds later.
+    pub fn answered(call: &str, caller: &str, x: &str) -> Value {
+        json!([
+            Self::callin(call, caller, x),
+            Self::event(call, "callout", "2026-01-02T03:05:00Z", &Value::Null),
+            Self::event(call, "alerting", "2026-01-02T03:05:02Z", &Value::Null),
+            Self::event(call, "answer", "2026-01-02T03:05:08Z", &Value::Null),
+            Self::event(
+                call,
+                "disconnect",
+                "2026-01-02T03:05:41Z",
+                &json!({"sip": 200, "q850": 16, "by": "callee"})
+            ),
+        ])
+    }
+
+    /// The report that a call to `x` has come in.
+    pub fn callin(call: &str, caller: &str, x: &str) -> Value {
+        Self::event(call, "callin", "2026-01-02T03:05:00Z", &json!({"caller": caller, "called": x}))
+    }
+}
+
 /// The operator.
 #[derive(Clone, Debug)]
 pub struct Operator(pub(super) Addresses);
