@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod callbacks;
+mod calls;
 mod crash;
 mod documents;
 mod examples;

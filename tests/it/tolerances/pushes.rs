@@ -74,8 +74,7 @@ async fn pushes_within_a_minute(reaction: Reaction) -> usize {
     world.receiver.react(STATUS, reaction);
     world.switch().report(&Switch::callin("c", A, X)).await;
     world.advance(Duration::from_secs(60)).await;
-    world.quiet().await;
-    world.receiver.all(STATUS).len()
+    world.pushed(STATUS).await.len()
 }
 
 // 47, 48

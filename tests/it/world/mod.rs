@@ -214,16 +214,30 @@ impl World {
         .await;
     }
 
+    /// Takes the pushes to `path`, once no more are due or under way.
+    pub async fn pushed(&self, path: &str) -> Vec<Pushed> {
+        self.quiet().await;
+        self.receiver.all(path)
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Stops the gateway.
     pub async fn stop(&mut self) {
         self.gateway.take().expect("the gateway is running").stop().await;
     }
 
-    /// Stops the gateway and starts it again with the same data.
-    pub async fn restart(&mut self) {
-        if self.gateway.is_some() {
-            self.stop().await;
-        }
+    /// Moves the clock on while the gateway is stopped.
+    pub fn pass_while_stopped(&self, step: Duration) {
+        assert!(self.gateway.is_none(), "the gateway is running");
+        self.hand.advance(step);
+    }
+
+    /// Starts the stopped gateway again with the same data.
+    pub async fn start_again(&mut self) {
         let parsed = Config::parse(&self.config, self.dir.path()).unwrap();
         let gateway = Gateway::start(&parsed, self.clock.clone()).await.unwrap();
         *self.addresses.0.lock().unwrap() = Addresses::of(&gateway);
