@@ -90,7 +90,9 @@ pub enum Asked {
     Bind,
     /// To unbind.
     Unbind,
-    /// To modify, to query, or to set a temporary callee.
+    /// To modify.
+    Modify,
+    /// To query, or to set a temporary callee.
     Other,
 }
 
@@ -105,7 +107,7 @@ pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
 fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
     Rejection::new(match refusal {
         Refusal::XNotOwned => match asked {
-            Asked::Bind => ResultCode::AccountMissing,
+            Asked::Bind | Asked::Modify => ResultCode::AccountMissing,
             Asked::Unbind => ResultCode::NumberNotApplied,
             Asked::Other => ResultCode::RecordMissing,
         },
@@ -178,6 +180,7 @@ mod tests {
     fn the_same_refusal_has_the_code_of_its_mode_and_operation() {
         let code = |refusal, mode, asked| rejection(&refusal, mode, asked).code.code();
         assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Bind), "1011001");
+        assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Modify), "1011001");
         assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Unbind), "1011004");
         assert_eq!(code(Refusal::XNotOwned, Mode::Axb, Asked::Bind), "1012001");
         assert_eq!(code(Refusal::NoSuchBinding, Mode::Ax, Asked::Other), "1016001");

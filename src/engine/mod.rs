@@ -182,6 +182,19 @@ impl Engine {
         self.ask(Job::Flush).await
     }
 
+    /// Does what is due by now: expires bindings, closes calls, makes CDRs. `Ok` means it is durable. The
+    /// timekeeper asks for the same when the clock gets there; this is for whoever moves a clock by hand and has
+    /// to know that it was done.
+    pub async fn catch_up(&self) -> Result<(), Unserved> {
+        self.inbox.send(Job::Tick).await.map_err(|_| Unserved::NotServing)?;
+        self.flush().await
+    }
+
+    /// Whether no push is due or under way.
+    pub fn is_quiet(&self) -> bool {
+        self.shared.dispatch().is_quiet(self.shared.clock.now())
+    }
+
     /// Asks the store something, on a thread that may wait for a disk.
     pub async fn query<T: Send + 'static>(
         &self,

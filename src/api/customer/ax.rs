@@ -40,7 +40,7 @@ pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) 
 pub(super) async fn modify(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
     let (meant, patch) = ax_modify(fields)?;
     let which = selector(engine, app, &meant)?;
-    carry_out(engine, app, Command::ModifyAx(which, patch), Asked::Other).await?;
+    carry_out(engine, app, Command::ModifyAx(which, patch), Asked::Modify).await?;
     Ok(success())
 }
 
@@ -87,11 +87,13 @@ pub(super) fn query(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Resu
     Ok(json(200, &AxFound::new(found.iter().map(|binding| PrivateNum::of(binding, ids)).collect())))
 }
 
-/// Which binding is meant: subscriptionId, else privateNum, else an origNum that has exactly one X.
+/// Which binding is meant: subscriptionId, else privateNum, else an origNum that has exactly one X. Beside one
+/// of the others origNum has to be the binding's A.
 fn selector(engine: &Engine, app: &CustomerApp, meant: &AxMeant) -> Result<AxSelector, Rejection> {
     match (&meant.subscription, meant.x, meant.a) {
         (Some(subscription), ..) => {
-            named(engine, subscription, ResultCode::RecordMissing).map(AxSelector::Id)
+            let id = named(engine, subscription, ResultCode::RecordMissing)?;
+            Ok(meant.a.map_or(AxSelector::Id(id), |a| AxSelector::IdAndA(id, a)))
         }
         (None, Some(x), Some(a)) => Ok(AxSelector::XAndA(x, a)),
         (None, Some(x), None) => Ok(AxSelector::X(x)),

@@ -44,7 +44,7 @@ pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) 
 pub(super) async fn modify(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
     let (subscription, patch) = axb_modify(fields)?;
     let id = named(engine, &subscription, ResultCode::RelationMissing)?;
-    carry_out(engine, app, Command::ModifyAxb(id, patch), Asked::Other).await?;
+    carry_out(engine, app, Command::ModifyAxb(id, patch), Asked::Modify).await?;
     Ok(success())
 }
 
