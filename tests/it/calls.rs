@@ -91,8 +91,7 @@ async fn an_event_reported_again_is_a_duplicate_and_a_stage_counts_once_with_its
     switch.route("c", A, X).await;
     assert_eq!(switch.report(&Switch::answered("c", A, X)).await, [5, 0, 0]);
     assert_eq!(switch.report(&Switch::answered("c", A, X)).await, [0, 5, 0]);
-    let earlier =
-        Switch::event("c", "alerting", "2026-01-02T03:05:01Z", &json!({"eventId": "of its own"}));
+    let earlier = Switch::event("c", "alerting", "2026-01-02T03:05:01Z", &json!({"eventId": "of its own"}));
     assert_eq!(switch.report(&earlier).await, [1, 0, 0]);
     assert_eq!(world.pushed(STATUS).await.len(), 5, "nothing is told twice");
     world.advance(SECOND).await;
@@ -141,10 +140,7 @@ async fn the_cdr_waits_a_while_for_the_answer_that_its_end_tells_of() {
         .map(|cdr| (cdr["fwdAnswerTime"].clone(), cdr["ulFailReason"].clone()))
         .collect();
     times.sort_by_key(|(time, _)| time.to_string());
-    assert_eq!(times, [
-        (json!("2026-01-02 03:05:02"), json!(0)),
-        (json!("2026-01-02 03:05:08"), json!(0)),
-    ]);
+    assert_eq!(times, [(json!("2026-01-02 03:05:02"), json!(0)), (json!("2026-01-02 03:05:08"), json!(0)),]);
 }
 
 #[tokio::test]
@@ -181,8 +177,7 @@ async fn a_silent_call_is_closed_after_a_day() {
     let mut talking = Switch::answered("talking", A, X);
     talking.as_array_mut().unwrap().pop();
     switch.report(&talking).await;
-    let sessions =
-        [switch.route("unanswered", A, X).await, switch.route("talking", A, X).await];
+    let sessions = [switch.route("unanswered", A, X).await, switch.route("talking", A, X).await];
     world.advance(24 * HOUR - SECOND).await;
     assert!(cdrs(&world).await.is_empty());
     world.advance(10 * SECOND).await;
@@ -388,9 +383,9 @@ async fn every_rejection_of_an_axb_call_has_its_documented_cause() {
     assert_rejected(&world, "withheld", "anonymous", 8014).await;
     assert_rejected(&world, "no number", "sip:nobody@nowhere", 8014).await;
     assert_rejected(&world, "against the direction", B, 8016).await;
-    world.change_app(&app, |app| app.suspended = true).await;
+    world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
-    world.change_app(&app, |app| app.suspended = false).await;
+    world.suspend(&app, false).await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", A, 8055).await;
     set_status(&world, json!({"status": "10", "cause": "2"})).await;
@@ -413,9 +408,9 @@ async fn every_rejection_of_an_ax_call_has_its_documented_cause() {
     assert_eq!(world.switch().route("in time", A, X).await["callee"], B);
     world.advance(60 * SECOND).await;
     assert_rejected(&world, "too late", A, 8019).await;
-    world.change_app(&app, |app| app.suspended = true).await;
+    world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
-    world.change_app(&app, |app| app.suspended = false).await;
+    world.suspend(&app, false).await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", STRANGER, 8055).await;
 }

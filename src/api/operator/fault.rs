@@ -102,8 +102,8 @@ impl From<SettingFault> for Fault {
             SettingFault::NumberExists => (409, "number_exists"),
             SettingFault::NumberNotFound => (404, "number_not_found"),
             SettingFault::NumberBound => (409, "number_bound"),
-            // Nobody is answered with it: what is so already counts as done.
-            SettingFault::Unchanged => (200, "unchanged"),
+            // What is so already counts as done, so nobody is answered with this.
+            SettingFault::Unchanged => (400, "invalid_request"),
         };
         Self::new(status, code, fault.to_string())
     }
