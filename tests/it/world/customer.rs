@@ -57,6 +57,18 @@ impl Customer {
         Self { scheme, ..self.clone() }
     }
 
+    /// Somebody who signs with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self { secret: secret.into(), ..self.clone() }
+    }
+
+    /// Somebody who says to be another app.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.into(), ..self.clone() }
+    }
+
     /// Where the customer listener is now.
     pub fn gateway(&self) -> SocketAddr {
         self.addresses.customer()

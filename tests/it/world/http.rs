@@ -95,6 +95,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         drop(self.stream.flush().await);
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        drop(self.stream.shutdown().await);
+    }
+
     /// The next answer; `None` when the connection closes without one.
     pub async fn answer(&mut self) -> Option<Answer> {
         let head = loop {
