@@ -218,10 +218,7 @@ async fn end_together(world: &World, calls: usize) {
     let events: Vec<_> = (0..calls)
         .map(|n| format!("c-{n}"))
         .flat_map(|call| {
-            [
-                Switch::callin(&call, A, X),
-                Switch::event(&call, "disconnect", "2026-01-02T03:05:41Z", &ended),
-            ]
+            [Switch::callin(&call, A, X), Switch::event(&call, "disconnect", "2026-01-02T03:05:41Z", &ended)]
         })
         .collect();
     assert_eq!(world.switch().report(&Value::from(events)).await, [2 * calls as u64, 0, 0]);
@@ -276,7 +273,8 @@ async fn a_merged_push_is_repeated_whole() {
 #[tokio::test]
 async fn a_hanging_receiver_of_one_app_does_not_delay_another() {
     let world = World::new().await;
-    let slow_url = json!({"callStatusUrl": world.receiver.url("/slow"), "cdrUrl": world.receiver.url("/slow")});
+    let slow_url =
+        json!({"callStatusUrl": world.receiver.url("/slow"), "cdrUrl": world.receiver.url("/slow")});
     let (slow, quick) = (world.app("AXB", &slow_url).await, world.app("AXB", &Value::Null).await);
     let (slow_x, quick_x) = (X, "+8617000000002");
     world.number(&slow, slow_x).await;

@@ -6,6 +6,7 @@
 mod auth;
 mod callbacks;
 mod calls;
+mod causes;
 mod crash;
 mod documents;
 mod examples;

@@ -127,7 +127,10 @@ async fn a_renamed_type_attribute_is_told_and_the_scheme_word_may_have_any_case(
     assert!(refused(&ask(&app, &[("Authorization", &renamed), ("X-AKSK", &token)]).await, 400, "1023012"));
     for word in ["aksk", "Aksk", "AKSK"] {
         let authorization = AKSK.replace("AKSK", word);
-        assert!(admitted(&ask(&app, &[("Authorization", &authorization), ("X-AKSK", &token)]).await), "{word}");
+        assert!(
+            admitted(&ask(&app, &[("Authorization", &authorization), ("X-AKSK", &token)]).await),
+            "{word}"
+        );
     }
 }
 
