@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use privnum::domain::customer::AppSecret;
 use privnum::domain::signature::Scheme;
 use serde_json::{Value, json};
 
@@ -106,7 +105,7 @@ async fn keys_digests_and_times_that_are_wrong_have_their_codes() {
     for created in ["2026-01-02T02:59:05Z", "2026-01-02T03:09:05Z"] {
         assert!(is(&ask(&app, &app.signed_with(&app.token_of("n", created))).await, ADMITTED), "{created}");
     }
-    world.change_app(&app, |app| app.signatures.wsse = false).await;
+    world.change_app(&app, &json!({"authSchemes": ["AKSK"]})).await;
     assert!(is(&ask(&app, &app.with(Scheme::Wsse).signed()).await, (401, "1010010")));
     assert!(is(&ask(&app, &app.signed()).await, ADMITTED));
 }
@@ -250,13 +249,9 @@ async fn an_app_that_asks_too_often_is_told_to_wait() {
 #[tokio::test]
 async fn the_secret_before_a_rotation_is_good_until_its_time_is_over() {
     let (world, app) = World::axb().await;
-    let until = world.now().after(MINUTE);
-    world
-        .change_app(&app, |app| {
-            app.previous_secret = Some((std::mem::replace(&mut app.secret, AppSecret::new("new")), until));
-        })
-        .await;
-    let rotated = app.with_secret("new");
+    let path = format!("apps/{}/rotateSecret", app.key);
+    let rotated = world.operator().ask("POST", &path, &json!({"keepOldForSecs": 60})).await;
+    let rotated = app.with_secret(&rotated.member("appSecret"));
     assert!(is(&ask(&app, &app.signed()).await, ADMITTED));
     assert!(is(&ask(&app, &rotated.signed()).await, ADMITTED));
     world.advance(MINUTE).await;

@@ -53,9 +53,9 @@ async fn what_the_rules_of_the_customer_api_refuse_is_refused_with_their_code() 
         async move { operator.ask("POST", "bindings", &body).await }
     };
     for (more, resultcode) in [
-        (json!({}), "1012012"),
+        (json!({}), "1012010"),
         (json!({"relationNum": "+8617000000099"}), "1012001"),
-        (json!({"callerNum": "+8613800000009", "recordFlag": true}), "1010023"),
+        (json!({"callerNum": "+8613800000009", "recordFlag": true}), "1012012"),
     ] {
         let refused = bind(more).await;
         assert_refused(&refused, 409, "binding_refused", None);

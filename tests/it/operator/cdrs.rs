@@ -144,6 +144,19 @@ async fn a_cdr_has_the_members_of_the_push_in_the_operators_way() {
 }
 
 #[tokio::test]
+async fn a_number_keeps_when_it_was_last_called_also_when_it_is_moved() {
+    let (world, _, _) = bound_world().await;
+    let operator = world.operator();
+    answered_call(&world, "call-1").await;
+    let at = json!("2026-01-02T03:04:06.000Z");
+    assert_eq!(get(&operator, "numbers/8617000000001").await["lastCallAt"], at);
+    let to = world.app("AXB", &Value::Null).await;
+    let moved =
+        operator.ask("POST", "numbers/8617000000001/move?force=true", &json!({"appKey": to.key})).await;
+    assert_eq!(moved.json()["lastCallAt"], at);
+}
+
+#[tokio::test]
 async fn cdrs_are_listed_by_every_filter() {
     let (world, app, id) = bound_world().await;
     let operator = world.operator();
