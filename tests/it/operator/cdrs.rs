@@ -226,7 +226,8 @@ async fn an_export_holds_every_cdr_once_however_many_portions_it_takes() {
     let columns: Vec<_> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     let mut members: Vec<_> = listed[0].as_object().unwrap().keys().cloned().collect();
     let mut sorted = columns.clone();
-    (members.sort(), sorted.sort());
+    members.sort();
+    sorted.sort();
     assert_eq!(sorted, members);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!((rows.len(), listed.len()), (520, 520));
