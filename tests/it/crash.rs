@@ -1,11 +1,13 @@
-//! `kill -9` in the middle of a bind storm: what was acknowledged is there after the restart.
+//! `kill -9` in the middle of a bind storm, and of pushes: what was acknowledged is there after the restart.
+
+use std::sync::Arc;
 
 use privnum::clock::Clock;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::world::process::Process;
-use crate::world::{AXB, Customer, World, X, configuration};
+use crate::world::{A, AXB, B, Customer, FEE, Pushed, Reaction, STATUS, Switch, World, X, configuration};
 
 const CLIENTS: u64 = 8;
 const BINDS_PER_CLIENT: u64 = 500;
@@ -25,18 +27,23 @@ async fn storm(app: Customer, which: u64, acknowledged: mpsc::Sender<String>) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bind_that_was_acknowledged_survives_kill_9() {
+/// A stopped world with an AXB app and its X, and a configuration of the same data for the binary.
+async fn prepared() -> (World, Customer) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("privnum.toml"), configuration("")).unwrap();
     let mut world = World::begin(Clock::system().now(), "", folder).await;
     let app = world.app("AXB", &Value::Null).await;
     world.number(&app, X).await;
     world.stop().await;
+    (world, app)
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bind_that_was_acknowledged_survives_kill_9() {
+    let (world, app) = prepared().await;
     let mut process = Process::serve(world.dir.path());
     let (send, mut acknowledged) = mpsc::channel(10_000);
-    let app = app.of_process(process.customer);
+    let app = app.of(&process);
     let storms: Vec<_> =
         (0..CLIENTS).map(|which| tokio::spawn(storm(app.clone(), which, send.clone()))).collect();
     drop(send);
@@ -54,9 +61,32 @@ async fn a_bind_that_was_acknowledged_survives_kill_9() {
     drop(process);
 
     let process = Process::serve(world.dir.path());
-    let app = app.of_process(process.customer);
+    let app = app.of(&process);
     for id in &known {
         let answer = app.get(AXB, &format!("subscriptionId={id}")).await;
         assert_eq!(answer.code(), (200, "0".into()), "{id}: {}", answer.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushes_of_an_acknowledged_report_survive_kill_9() {
+    let (world, app) = prepared().await;
+    let mut process = Process::serve(world.dir.path());
+    app.of(&process).bind_axb(X, A, B).await;
+    world.receiver.react(STATUS, Reaction::Hang(Arc::new(Semaphore::new(0))));
+    assert_eq!(process.switch().report(&Switch::answered("c", A, X)).await, [5, 0, 0]);
+    let under_way = world.receiver.next(STATUS).await;
+    process.kill();
+    drop(process);
+
+    world.receiver.react(STATUS, Reaction::Answer(200, ""));
+    let _process = Process::serve(world.dir.path());
+    let mut pushes = Vec::new();
+    for _ in 0..5 {
+        pushes.push(world.receiver.next(STATUS).await);
+    }
+    let told: Vec<_> = pushes.iter().map(Pushed::event).collect();
+    assert_eq!(told, ["callin", "callout", "alerting", "answer", "disconnect"]);
+    assert_eq!(pushes[0].body, under_way.body, "what was under way is pushed again");
+    assert_eq!(world.receiver.next(FEE).await.json()["feeLst"][0]["ulFailReason"], 0);
 }

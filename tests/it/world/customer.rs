@@ -1,7 +1,6 @@
 //! A customer's application: it signs what it asks, by the clock of the world.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Addresses;
 use super::http::{Answer, Headers, request, try_exchange};
+use super::process::Process;
 
 pub const AXB: &str = "/rest/caas/relationnumber/partners/v1.0";
 pub const AX: &str = "/rest/provision/caas/privatenumber/v1.0";
@@ -71,8 +71,8 @@ impl Customer {
 
     /// The same app as a customer of a process of its own, which goes by the clock on the wall.
     #[must_use]
-    pub fn of_process(&self, customer: SocketAddr) -> Self {
-        Self { clock: Clock::system(), addresses: shared([customer; 3]), ..self.clone() }
+    pub fn of(&self, process: &Process) -> Self {
+        Self { clock: Clock::system(), addresses: process.addresses.clone(), ..self.clone() }
     }
 
     /// Where the customer listener is now.
@@ -163,9 +163,4 @@ impl Customer {
         assert_eq!(answer.code(), (200, "0".into()), "{}", answer.text());
         answer.member("subscriptionId")
     }
-}
-
-/// A shared list of where the listeners are; a restart moves them.
-pub(super) fn shared(addresses: [SocketAddr; 3]) -> Addresses {
-    Addresses(Arc::new(std::sync::Mutex::new(addresses)))
 }

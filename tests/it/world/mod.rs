@@ -51,6 +51,10 @@ pub const NUMBER_STATUS: &str = "/number-status";
 pub struct Addresses(Arc<Mutex<[SocketAddr; 3]>>);
 
 impl Addresses {
+    fn new(addresses: [SocketAddr; 3]) -> Self {
+        Self(Arc::new(Mutex::new(addresses)))
+    }
+
     fn of(gateway: &Gateway) -> [SocketAddr; 3] {
         [gateway.customer, gateway.switch, gateway.operator]
     }
@@ -112,7 +116,7 @@ impl World {
         let config = configuration(more);
         let parsed = Config::parse(&config, dir.path()).unwrap();
         let gateway = Gateway::start(&parsed, clock.clone()).await.unwrap();
-        let addresses = customer::shared(Addresses::of(&gateway));
+        let addresses = Addresses::new(Addresses::of(&gateway));
         let receiver = Receiver::start().await;
         Self { gateway: Some(gateway), receiver, clock, hand, addresses, config, dir }
     }
