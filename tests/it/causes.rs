@@ -145,9 +145,9 @@ async fn every_rejection_of_an_axb_call_has_its_documented_cause() {
     assert_rejected(&world, "withheld", "anonymous", 8014).await;
     assert_rejected(&world, "no number", "sip:nobody@nowhere", 8014).await;
     assert_rejected(&world, "against the direction", B, 8016).await;
-    world.change_app(&app, |app| app.suspended = true).await;
+    world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
-    world.change_app(&app, |app| app.suspended = false).await;
+    world.suspend(&app, false).await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", A, 8055).await;
     set_status(&world, json!({"status": "10", "cause": "2"})).await;
@@ -170,9 +170,9 @@ async fn every_rejection_of_an_ax_call_has_its_documented_cause() {
     assert_eq!(world.switch().route("in time", A, X).await["callee"], B);
     world.advance(60 * SECOND).await;
     assert_rejected(&world, "too late", A, 8019).await;
-    world.change_app(&app, |app| app.suspended = true).await;
+    world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
-    world.change_app(&app, |app| app.suspended = false).await;
+    world.suspend(&app, false).await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", STRANGER, 8055).await;
 }
