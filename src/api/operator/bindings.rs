@@ -138,8 +138,8 @@ impl LiveFilter {
     /// The ids of the newest bindings that fit, at most so many, the newest first.
     ///
     /// A binding or an X number is looked up. Otherwise each page looks at every X number there is, and without
-    /// a party at every id on it, on a thread of its own. No more is kept than is shown, and no X number is held
-    /// longer than it takes to look at it, so nobody waits for the list.
+    /// a party at every id on it, on a thread of its own. No more is kept than is shown, and bindings are
+    /// looked at one X number at a time, so that neither the writer nor a route waits for the list.
     fn newest(&self, engine: &Engine, at_most: usize) -> Vec<BindingId> {
         let directory = &engine.shared().registry.directory;
         let mut newest = Newest { at_most, before: self.before, ids: BinaryHeap::new() };

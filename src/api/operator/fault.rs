@@ -49,7 +49,11 @@ impl Fault {
     /// cannot serve it, or the rules of the customer API say no.
     pub fn of_bind(rejection: &Rejection) -> Self {
         match rejection.code {
-            ResultCode::InternalError | ResultCode::FlowControl => Self::from(Unserved::StoreUnavailable),
+            ResultCode::InternalError | ResultCode::FlowControl => Self::new(
+                503,
+                "unavailable",
+                "stopping, overloaded or not able to store; nothing was changed",
+            ),
             ResultCode::InvalidRequest => Self {
                 field: rejection.culprit().map(str::to_owned),
                 resultcode: Some(rejection.code.code()),
