@@ -272,8 +272,10 @@ async fn a_merged_push_is_repeated_whole() {
 
 #[tokio::test]
 async fn a_hanging_receiver_of_one_app_does_not_delay_another() {
-    // Fewer places in all than the slow app has pushes.
-    let world = World::with("callback.max_in_flight = 20\ncallback.max_in_flight_per_app = 15").await;
+    // Fewer places in all than the slow app has pushes, and no end of a push by itself.
+    let few_places =
+        "callback.max_in_flight = 20\ncallback.max_in_flight_per_app = 15\ncallback.timeout_secs = 120";
+    let world = World::with(few_places).await;
     let slow_url =
         json!({"callStatusUrl": world.receiver.url("/slow"), "cdrUrl": world.receiver.url("/slow")});
     let (slow, quick) = (world.app("AXB", &slow_url).await, world.app("AXB", &Value::Null).await);
