@@ -129,7 +129,11 @@ impl Gateway {
         let engine = &running.engine;
         let addresses = [&customer, &switch, &operator].map(TcpListener::local_addr);
         let servers = vec![
-            edge.serve(customer, tls.clone(), CustomerApi { engine: engine.clone(), admission }),
+            edge.serve(
+                customer,
+                tls.clone(),
+                CustomerApi { engine: engine.clone(), admission: Arc::clone(&admission) },
+            ),
             edge.serve(
                 switch,
                 None,
@@ -138,7 +142,7 @@ impl Gateway {
             edge.serve(
                 operator,
                 None,
-                OperatorApi { engine: engine.clone(), tokens: Arc::clone(&operator_tokens) },
+                OperatorApi { engine: engine.clone(), tokens: Arc::clone(&operator_tokens), admission },
             ),
         ];
         let [customer, switch, operator] = addresses;

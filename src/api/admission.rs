@@ -113,6 +113,11 @@ impl Admission {
         lock(&self.bans).lift(client)
     }
 
+    /// Whether an address is banned now.
+    pub fn is_banned(&self, client: IpAddr, now: Timestamp) -> bool {
+        lock(&self.bans).is_banned(client, now).is_some()
+    }
+
     fn authenticate(
         &self,
         customers: &Customers,

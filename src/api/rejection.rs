@@ -45,6 +45,14 @@ impl Rejection {
         text
     }
 
+    /// The member that is wrong, when it is known: the words begin with its name.
+    pub fn culprit(&self) -> Option<&str> {
+        let word = self.what.split([' ', ':']).next()?;
+        let is_name = word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_name.then_some(word)
+    }
+
     /// The answer.
     pub fn reply(&self) -> Reply {
         let text = self.text();
@@ -82,7 +90,9 @@ pub enum Asked {
     Bind,
     /// To unbind.
     Unbind,
-    /// To modify, to query, or to set a temporary callee.
+    /// To modify.
+    Modify,
+    /// To query, or to set a temporary callee.
     Other,
 }
 
@@ -97,7 +107,7 @@ pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
 fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
     Rejection::new(match refusal {
         Refusal::XNotOwned => match asked {
-            Asked::Bind => ResultCode::AccountMissing,
+            Asked::Bind | Asked::Modify => ResultCode::AccountMissing,
             Asked::Unbind => ResultCode::NumberNotApplied,
             Asked::Other => ResultCode::RecordMissing,
         },
@@ -158,9 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn the_culprit_is_the_member_that_the_words_begin_with() {
+        let culprit = |what| Rejection::invalid(what, None).culprit().map(str::to_owned);
+        assert_eq!(culprit("callerNum is missing."), Some("callerNum".into()));
+        assert_eq!(culprit("origNum: a number starts with + and the country code."), Some("origNum".into()));
+        assert_eq!(culprit("The body must be a JSON object."), None);
+        assert_eq!(culprit(""), None);
+    }
+
+    #[test]
     fn the_same_refusal_has_the_code_of_its_mode_and_operation() {
         let code = |refusal, mode, asked| rejection(&refusal, mode, asked).code.code();
         assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Bind), "1011001");
+        assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Modify), "1011001");
         assert_eq!(code(Refusal::XNotOwned, Mode::Ax, Asked::Unbind), "1011004");
         assert_eq!(code(Refusal::XNotOwned, Mode::Axb, Asked::Bind), "1012001");
         assert_eq!(code(Refusal::NoSuchBinding, Mode::Ax, Asked::Other), "1016001");

@@ -22,6 +22,8 @@ pub enum XChoice {
 pub enum AxSelector {
     /// The one with this id.
     Id(BindingId),
+    /// The one with this id, if it is this A's.
+    IdAndA(BindingId, E164),
     /// The one on this X.
     X(XNumber),
     /// The one on this X, if it is this A's.

@@ -146,6 +146,12 @@ impl Dispatch {
         self.in_flight.len()
     }
 
+    /// Whether nothing is under way and nothing could go out at `now`.
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        let due = self.next_due().is_some_and(|due| due <= now) || self.oldest_due().is_some();
+        self.in_flight.is_empty() && !due
+    }
+
     /// When the oldest that could go out now fell due.
     pub fn oldest_due(&self) -> Option<Timestamp> {
         self.apps.values().filter_map(|lane| lane.due.front()).map(|delivery| delivery.due).min()

@@ -9,6 +9,7 @@ pub mod area;
 pub mod customer;
 pub mod id;
 pub mod number;
+pub mod setting;
 pub mod time;
 
 // Bindings: what stands on an X number, and the rules that change it.

@@ -68,6 +68,22 @@ impl XSlot {
         }
     }
 
+    /// The ids of all bindings, in no particular order.
+    pub fn each_id(&self, mut see: impl FnMut(BindingId)) {
+        match self {
+            Self::Ax(binding) => see(binding.id),
+            Self::Axb(slot) => slot.records.iter().for_each(|binding| see(binding.id)),
+        }
+    }
+
+    /// The binding in which `party` is A or B.
+    pub fn by_party(&self, party: E164) -> Option<BindingId> {
+        match self {
+            Self::Ax(binding) => (binding.relation.a == party).then_some(binding.id),
+            Self::Axb(slot) => slot.by_party(party).map(|binding| binding.id),
+        }
+    }
+
     /// Never true: an empty slot is no slot. Here because a `len` wants it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

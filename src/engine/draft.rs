@@ -34,6 +34,8 @@ pub enum Effect {
     PutNumber(NumberRecord),
     /// An X number leaves an app.
     RemoveNumber(AppNo, XNumber),
+    /// An X number goes from this app to that of its record.
+    MoveNumber(AppNo, NumberRecord),
     /// A delivery waits to be pushed.
     Enqueue(Delivery),
     /// A push has ended and is on record.

@@ -8,26 +8,29 @@ use crate::domain::call::{CallEvent, CallId, Recording};
 use crate::domain::command::{AppCommand, Done};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::AppNo;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::refusal::Refusal;
+use crate::domain::setting::AppChange;
 use crate::store::Attempt;
 
 /// One thing for the writer to decide, make durable and answer.
 #[derive(Debug)]
 pub enum Job {
-    /// A command on bindings.
-    Command(AppCommand, Answer<Result<Done, Refusal>>),
+    /// A command on bindings; with who asks for it on behalf of the app, if it is not the app itself.
+    Command(AppCommand, Option<Who>, Answer<Result<Done, Refusal>>),
     /// Reports of the switch; all or none become durable.
     Report(Vec<(CallId, CallEvent)>, Answer<ReportCount>),
     /// A recording of a call.
     Recording(CallId, Recording, Answer<ReportCount>),
     /// A change of settings.
     Setting(Box<Setting>, Answer<Result<Vec<NumberFault>, SettingFault>>),
+    /// A change of an app; answered with the app after it.
+    ChangeApp(AppNo, Box<AppChange>, Who, Answer<Arc<CustomerApp>>),
     /// A push ended.
     Settle(Delivery, Box<Attempt>),
-    /// An operator wants a delivery pushed once more.
-    Redeliver(Delivery, Who, Answer<Result<(), SettingFault>>),
+    /// An operator wants a delivery pushed once more. `false` = there is no such delivery.
+    Redeliver(RowKey, Who, Answer<bool>),
     /// Something may be due: bindings to expire, calls to close.
     Tick,
     /// Answer when everything asked before is durable.
@@ -79,15 +82,6 @@ pub struct Setting {
 pub enum SettingChange {
     /// A new app. Its number is given by the writer.
     CreateApp(Box<CustomerApp>),
-    /// An app replaced by a changed self; `what` names the changed settings for the audit.
-    ChangeApp {
-        /// The changed app.
-        app: Arc<CustomerApp>,
-        /// The action for the audit, for example `app.suspend`.
-        action: &'static str,
-        /// Names of what changed.
-        what: String,
-    },
     /// Nothing that the engine keeps changes, but the audit shall know: a ban was lifted.
     Noted {
         /// The action for the audit.
@@ -144,7 +138,4 @@ pub enum SettingFault {
     /// Something is bound on the number.
     #[error("something is bound on the number; use force to drop the bindings")]
     NumberBound,
-    /// The delivery is being pushed at this moment.
-    #[error("the delivery is being pushed at this moment")]
-    InFlight,
 }

@@ -29,12 +29,13 @@ use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
 use crate::domain::call::{CallEvent, CallId, Decision, Recording};
 use crate::domain::command::{AppCommand, Command, Done};
-use crate::domain::delivery::Delivery;
+use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
-use crate::domain::id::AppNo;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::Route;
+use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, Staging};
 use crate::store::{Store, StoreError};
@@ -102,7 +103,17 @@ impl Engine {
 
     /// Carries out a command on bindings. `Ok` means it is durable.
     pub async fn command(&self, app: AppNo, command: Command) -> Result<Result<Done, Refusal>, Unserved> {
-        self.ask(|answer| Job::Command(AppCommand { app, command }, answer)).await
+        self.ask(|answer| Job::Command(AppCommand { app, command }, None, answer)).await
+    }
+
+    /// Carries out a command on bindings on behalf of an app, with an entry in the audit.
+    pub async fn command_on_behalf(
+        &self,
+        who: Who,
+        app: AppNo,
+        command: Command,
+    ) -> Result<Result<Done, Refusal>, Unserved> {
+        self.ask(|answer| Job::Command(AppCommand { app, command }, Some(who), answer)).await
     }
 
     /// Where to look for an X number when a bind names none: the area asked for, else A's own (customer-api
@@ -151,18 +162,37 @@ impl Engine {
         self.ask(|answer| Job::Setting(Box::new(Setting { who, change }), answer)).await
     }
 
-    /// Queues one more push of a delivery.
-    pub async fn redeliver(
+    /// Changes an app as it is when its turn comes. Answers the app after it; effective for the next request.
+    pub async fn change_app(
         &self,
         who: Who,
-        delivery: Delivery,
-    ) -> Result<Result<(), SettingFault>, Unserved> {
+        app: AppNo,
+        change: AppChange,
+    ) -> Result<Arc<CustomerApp>, Unserved> {
+        self.ask(|answer| Job::ChangeApp(app, Box::new(change), who, answer)).await
+    }
+
+    /// Queues one more push of a delivery. `false` = there is no such delivery.
+    pub async fn redeliver(&self, who: Who, delivery: RowKey) -> Result<bool, Unserved> {
         self.ask(|answer| Job::Redeliver(delivery, who, answer)).await
     }
 
     /// Returns once everything asked before is durable.
     pub async fn flush(&self) -> Result<(), Unserved> {
         self.ask(Job::Flush).await
+    }
+
+    /// Does what is due by now: expires bindings, closes calls, makes CDRs. `Ok` means it is durable. The
+    /// timekeeper asks for the same when the clock gets there; this is for whoever moves a clock by hand and has
+    /// to know that it was done.
+    pub async fn catch_up(&self) -> Result<(), Unserved> {
+        self.inbox.send(Job::Tick).await.map_err(|_| Unserved::NotServing)?;
+        self.flush().await
+    }
+
+    /// Whether no push is due or under way.
+    pub fn is_quiet(&self) -> bool {
+        self.shared.dispatch().is_quiet(self.shared.clock.now())
     }
 
     /// Asks the store something, on a thread that may wait for a disk.
@@ -174,6 +204,15 @@ impl Engine {
         tokio::task::spawn_blocking(move || ask(&*store))
             .await
             .map_err(|error| StoreError::Unavailable(format!("a query broke off: {error}")))?
+    }
+
+    /// Looks through everything in memory, on a thread that may take its time.
+    pub async fn survey<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Unserved> {
+        let engine = self.clone();
+        tokio::task::spawn_blocking(move || look(&engine)).await.map_err(|_| Unserved::NotServing)
     }
 
     /// How many parties are in quarantine on an X number.

@@ -131,6 +131,8 @@ impl Writer {
         if let Reported::Accepted(stages) = &reported {
             tell.extend(stages);
         }
+        // What was parked and what frees it become known together: told in the order they happened.
+        tell.sort_by_key(|stage| (call.reached(*stage), *stage));
         for stage in tell {
             self.tell(&call, stage, draft, now);
         }

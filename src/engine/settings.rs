@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::draft::{Draft, Effect};
-use super::job::{NumberFault, Setting, SettingChange, SettingFault, Who};
+use super::job::{NumberFault, Setting, SettingChange, SettingFault, Unserved, Who};
 use super::writer::Writer;
+use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::{Delivery, NoticeKind, State};
-use crate::domain::id::AppNo;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::setting::{AppChange, ChangedApp};
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, Write};
 use crate::wire::callback;
@@ -28,11 +30,6 @@ impl Writer {
         let who = setting.who;
         match &setting.change {
             SettingChange::CreateApp(app) => self.create_app(app, who, draft, now).map(|()| Vec::new()),
-            SettingChange::ChangeApp { app, action, what } => {
-                self.audit(who, action, app.key.to_string(), what.clone(), draft, now);
-                self.put_app(Arc::clone(app), draft);
-                Ok(Vec::new())
-            }
             SettingChange::Noted { action, subject } => {
                 self.audit(who, action, subject.clone(), String::new(), draft, now);
                 Ok(Vec::new())
@@ -40,41 +37,89 @@ impl Writer {
             SettingChange::AddNumbers(records) => Ok(self.add_numbers(records, who, draft, now)),
             SettingChange::SetStatus(changes) => Ok(self.set_status(changes, who, draft, now)),
             SettingChange::MoveNumber { x, to, force } => {
-                let record = self.withdraw(*x, *force, who, "number.move", draft, now)?;
-                self.put_number(NumberRecord { app: *to, ..record }, draft);
-                Ok(Vec::new())
+                self.move_number(*x, *to, *force, who, draft, now).map(|()| Vec::new())
             }
             SettingChange::RemoveNumber { x, force } => {
-                self.withdraw(*x, *force, who, "number.remove", draft, now)?;
+                let record = self.number(*x).ok_or(SettingFault::NumberNotFound)?;
+                let dropped = self.withdraw(*x, *force, draft, now)?;
+                draft.effects.push(Effect::RemoveNumber(record.app, *x));
                 draft.write(Write::NumberRemoved(*x));
+                let detail = format!("{dropped} bindings dropped");
+                self.audit(who, "number.remove", x.to_string(), detail, draft, now);
                 Ok(Vec::new())
             }
         }
     }
 
-    /// Queues one more push of a delivery that an operator names.
-    pub(super) fn stage_redelivery(
+    /// Changes an app as it is now; one that is so already stays without a trace.
+    pub(super) fn stage_app_change(
         &mut self,
-        delivery: Delivery,
+        no: AppNo,
+        change: &AppChange,
         who: Who,
         draft: &mut Draft,
         now: Timestamp,
-    ) -> Result<(), SettingFault> {
+    ) -> Arc<CustomerApp> {
+        let before = self.shared.registry.customers.by_no(no);
+        let Some(ChangedApp { app, names }) = change.applied_to(&before, now) else { return before };
+        self.audit(who, change.action(), app.key.to_string(), names.join(", "), draft, now);
+        let app = Arc::new(app);
+        self.put_app(Arc::clone(&app), draft);
+        app
+    }
+
+    /// Queues one more push of a delivery that an operator names; `false` when there is none. A delivery that
+    /// is being pushed, or waits for its turn already, gets what was asked for. `None` = in the next batch.
+    pub(super) fn stage_redelivery(
+        &mut self,
+        id: RowKey,
+        who: Who,
+        draft: &mut Draft,
+        now: Timestamp,
+    ) -> Option<Result<bool, Unserved>> {
+        let touched = |effect: &Effect| match effect {
+            Effect::Enqueue(delivery) | Effect::PushEnded(delivery) => delivery.id == id,
+            _ => false,
+        };
+        if draft.effects.iter().any(touched) {
+            return None;
+        }
         let shared = Arc::clone(&self.shared);
-        let mut dispatch = shared.dispatch();
-        if dispatch.is_in_flight(delivery.id) {
-            return Err(SettingFault::InFlight);
+        if shared.dispatch().is_in_flight(id) {
+            return Some(Ok(true));
         }
-        if delivery.state == State::Pending && !dispatch.withdraw(delivery.id, delivery.due) {
+        // Decided on what is durable, not on what the operator saw: it may have been pushed meanwhile.
+        let delivery = match shared.store.delivery(id) {
+            Ok(Some(detail)) => detail.row.delivery,
+            Ok(None) => return Some(Ok(false)),
+            Err(_) => return Some(Err(Unserved::StoreUnavailable)),
+        };
+        if delivery.state == State::Pending && !shared.dispatch().withdraw(id, delivery.due) {
             // It is due already and has its place in the queue.
-            return Ok(());
+            return Some(Ok(true));
         }
-        drop(dispatch);
         let again = delivery.again(now);
         draft.write(Write::Redeliver(again));
         draft.effects.push(Effect::Enqueue(again));
         self.audit(who, "delivery.redeliver", again.id.get().to_string(), String::new(), draft, now);
-        Ok(())
+        Some(Ok(true))
+    }
+
+    /// Notes what somebody did to bindings on behalf of their app.
+    pub(super) fn audit_bindings(&mut self, who: Who, changes: &[Change], draft: &mut Draft, now: Timestamp) {
+        for change in changes {
+            let action = match change {
+                Change::Bound(_) => "binding.bind",
+                Change::Modified(_) => "binding.modify",
+                // What had expired unnoticed is not the doing of whoever asks now.
+                Change::Unbound { cause: UnbindCause::Expired, .. } => continue,
+                Change::Unbound { .. } => "binding.unbind",
+            };
+            let binding = change.binding();
+            let app = self.shared.registry.customers.by_no(binding.app());
+            let subject = self.shared.origin.ids.subscription(binding.id());
+            self.audit(who, action, subject, format!("{} of {}", binding.x(), app.key), draft, now);
+        }
     }
 
     fn create_app(
@@ -102,16 +147,23 @@ impl Writer {
         now: Timestamp,
     ) -> Vec<NumberFault> {
         let mut faults = Vec::new();
-        let mut added = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut added: BTreeMap<AppNo, Vec<XNumber>> = BTreeMap::new();
         for record in records {
-            if self.number(record.x).is_some() || !added.insert(record.x) {
+            if self.number(record.x).is_some() || !seen.insert(record.x) {
                 faults.push(NumberFault { x: record.x, fault: SettingFault::NumberExists });
             } else {
+                added.entry(record.app).or_default().push(record.x);
                 self.put_number(record.clone(), draft);
             }
         }
-        if !added.is_empty() {
-            self.audit(who, "number.add", format!("{} numbers", added.len()), String::new(), draft, now);
+        for (app, numbers) in added {
+            let app = self.shared.registry.customers.by_no(app).key.to_string();
+            let (subject, detail) = match numbers.as_slice() {
+                [x] => (x.to_string(), format!("to {app}")),
+                _ => (app, format!("{} numbers", numbers.len())),
+            };
+            self.audit(who, "number.add", subject, detail, draft, now);
         }
         faults
     }
@@ -166,26 +218,46 @@ impl Writer {
         }
     }
 
-    /// Takes a number out of its app: what is bound on it ends, if `force` says so.
+    /// Gives a number to another app. One that is that app's already stays as it is.
+    fn move_number(
+        &mut self,
+        x: XNumber,
+        to: AppNo,
+        force: bool,
+        who: Who,
+        draft: &mut Draft,
+        now: Timestamp,
+    ) -> Result<(), SettingFault> {
+        let record = self.number(x).ok_or(SettingFault::NumberNotFound)?;
+        if record.app == to {
+            return Ok(());
+        }
+        let dropped = self.withdraw(x, force, draft, now)?;
+        let key = |app| self.shared.registry.customers.by_no(app).key.clone();
+        let detail = format!("from {} to {}, {dropped} bindings dropped", key(record.app), key(to));
+        self.audit(who, "number.move", x.to_string(), detail, draft, now);
+        let moved = NumberRecord { app: to, ..record.clone() };
+        draft.write(Write::Number(moved.clone()));
+        draft.effects.push(Effect::MoveNumber(record.app, moved));
+        Ok(())
+    }
+
+    /// Ends what is bound on a number that leaves its app, if `force` says so. Returns how many that were.
     fn withdraw(
         &mut self,
         x: XNumber,
         force: bool,
-        who: Who,
-        action: &'static str,
         draft: &mut Draft,
         now: Timestamp,
-    ) -> Result<NumberRecord, SettingFault> {
-        let record = self.number(x).ok_or(SettingFault::NumberNotFound)?;
+    ) -> Result<usize, SettingFault> {
         let bound = self.shared.registry.directory.view(x, |entry| entry.slot.is_some()).unwrap_or(false);
         if bound && !force {
             return Err(SettingFault::NumberBound);
         }
         let ended = self.staging.vacate(&self.shared.registry, x, now);
-        self.audit(who, action, x.to_string(), format!("{} bindings dropped", ended.len()), draft, now);
+        let dropped = ended.len();
         draft.change(ended);
-        draft.effects.push(Effect::RemoveNumber(record.app, x));
-        Ok(record)
+        Ok(dropped)
     }
 
     fn number(&self, x: XNumber) -> Option<NumberRecord> {

@@ -18,6 +18,7 @@ use super::reports::Reports;
 use crate::clock::Stopwatch;
 use crate::domain::binding::Change;
 use crate::domain::command::Done;
+use crate::domain::customer::CustomerApp;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::registry::Staging;
@@ -47,7 +48,8 @@ pub(super) enum Outcome {
     Command(Result<Done, Refusal>),
     Reported(ReportCount),
     Setting(Result<Vec<NumberFault>, SettingFault>),
-    Redelivered(Result<(), SettingFault>),
+    ChangedApp(Arc<CustomerApp>),
+    Redelivered(Result<bool, Unserved>),
     Done,
 }
 
@@ -135,7 +137,8 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             // Settings change what commands are decided against, so they have a batch of their own.
-            if matches!(job, Job::Setting(..)) && !jobs.is_empty() {
+            let alone = matches!(job, Job::Setting(..) | Job::ChangeApp(..));
+            if alone && !jobs.is_empty() {
                 self.carry.push_front(job);
                 break;
             }
@@ -143,7 +146,6 @@ impl Writer {
                 self.carry.push_front(job);
                 break;
             };
-            let alone = matches!(job, Job::Setting(..));
             jobs.push(job);
             outcomes.push(outcome);
             if alone || jobs.len() >= at_most {
@@ -157,27 +159,33 @@ impl Writer {
     /// Decides one job. `None` = in the next batch.
     fn stage(&mut self, job: &Job, draft: &mut Draft, now: Timestamp) -> Option<Outcome> {
         Some(match job {
-            Job::Command(command, _) => match self.staging.decide(&self.shared.registry, command, now) {
-                Decided::NextBatch => return None,
-                Decided::Refused(refusal) => Outcome::Command(Err(refusal)),
-                Decided::Changes(changes, done) => {
-                    draft.change(changes);
-                    Outcome::Command(Ok(done))
+            Job::Command(command, on_behalf, _) => {
+                match self.staging.decide(&self.shared.registry, command, now) {
+                    Decided::NextBatch => return None,
+                    Decided::Refused(refusal) => Outcome::Command(Err(refusal)),
+                    Decided::Changes(changes, done) => {
+                        if let Some(who) = on_behalf {
+                            self.audit_bindings(who, &changes, draft, now);
+                        }
+                        draft.change(changes);
+                        Outcome::Command(Ok(done))
+                    }
                 }
-            },
+            }
             Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
             Job::Recording(call, recording, _) => {
                 Outcome::Reported(self.stage_recording(call, recording, draft))
             }
             Job::Setting(setting, _) => Outcome::Setting(self.stage_setting(setting, draft, now)),
+            Job::ChangeApp(no, change, who, _) => {
+                Outcome::ChangedApp(self.stage_app_change(*no, change, who, draft, now))
+            }
             Job::Settle(delivery, attempt) => {
                 draft.write(Write::Attempt { delivery: *delivery, attempt: attempt.clone() });
                 draft.effects.push(Effect::PushEnded(*delivery));
                 Outcome::Done
             }
-            Job::Redeliver(delivery, who, _) => {
-                Outcome::Redelivered(self.stage_redelivery(*delivery, who, draft, now))
-            }
+            Job::Redeliver(id, who, _) => Outcome::Redelivered(self.stage_redelivery(*id, who, draft, now)?),
             Job::Tick => {
                 draft.change(self.staging.expire(&self.shared.registry, now));
                 self.stage_closings(draft, now);
@@ -226,6 +234,11 @@ impl Writer {
                 Effect::RemoveNumber(app, x) => {
                     self.staging.remove_number(app, x);
                     shared.registry.directory.remove_number(x);
+                }
+                Effect::MoveNumber(from, record) => {
+                    self.staging.remove_number(from, record.x);
+                    self.staging.put_number(&record);
+                    shared.registry.directory.put_number(record, None);
                 }
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
@@ -276,11 +289,12 @@ impl Writer {
 /// Answers a job whose outcome is durable. Whoever asked may have hung up; that is no fault.
 fn answer(job: Job, outcome: Outcome) {
     match (job, outcome) {
-        (Job::Command(_, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
+        (Job::Command(_, _, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
         (Job::Report(_, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
         (Job::Recording(_, _, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
         (Job::Setting(_, to), Outcome::Setting(result)) => drop(to.send(Ok(result))),
-        (Job::Redeliver(_, _, to), Outcome::Redelivered(result)) => drop(to.send(Ok(result))),
+        (Job::ChangeApp(_, _, _, to), Outcome::ChangedApp(app)) => drop(to.send(Ok(app))),
+        (Job::Redeliver(_, _, to), Outcome::Redelivered(result)) => drop(to.send(result)),
         (Job::Flush(to), Outcome::Done) => drop(to.send(Ok(()))),
         (Job::Settle(..) | Job::Tick, Outcome::Done) => {}
         _ => unreachable!("a job and its outcome are of one kind"),
@@ -289,7 +303,8 @@ fn answer(job: Job, outcome: Outcome) {
 
 fn refuse(job: Job, why: Unserved) {
     match job {
-        Job::Command(_, to) => drop(to.send(Err(why))),
+        Job::Command(_, _, to) => drop(to.send(Err(why))),
+        Job::ChangeApp(_, _, _, to) => drop(to.send(Err(why))),
         Job::Report(_, to) => drop(to.send(Err(why))),
         Job::Recording(_, _, to) => drop(to.send(Err(why))),
         Job::Setting(_, to) => drop(to.send(Err(why))),

@@ -76,6 +76,12 @@ impl Calls {
         self.calls.iter().find(|call| &*call.session == session).map(|call| Arc::clone(&call))
     }
 
+    /// A route answer of whose call nothing has been reported, by its call. Looks at every one: for operators.
+    pub fn find_unreported(&self, wanted: impl Fn(&CallId) -> bool) -> Option<(CallId, Arc<Decision>)> {
+        let found = self.decisions.iter().find(|decision| wanted(decision.key()))?;
+        Some((found.key().clone(), Arc::clone(&found)))
+    }
+
     /// Every call kept, in no particular order.
     pub fn all(&self) -> Vec<Arc<Call>> {
         self.calls.iter().map(|call| Arc::clone(&call)).collect()

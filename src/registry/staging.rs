@@ -311,10 +311,10 @@ impl Staging {
             &crate::domain::binding::Binding<crate::domain::binding::Ax>,
         ) -> Result<Vec<Change>, Refusal>,
     ) -> Result<Vec<Change>, Undecided> {
+        let x_of = |id| registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding);
         let (x, id, a) = match which {
-            AxSelector::Id(id) => {
-                (registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?, Some(id), None)
-            }
+            AxSelector::Id(id) => (x_of(id)?, Some(id), None),
+            AxSelector::IdAndA(id, a) => (x_of(id)?, Some(id), Some(a)),
             AxSelector::X(x) => (x, None, None),
             AxSelector::XAndA(x, a) => (x, None, Some(a)),
         };

@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 pub struct Page {
     /// Only rows with a smaller key; `None` = from the newest.
     pub before: Option<RowKey>,
-    /// At most this many, 1 to 1,000.
+    /// At most this many, 1 to 1,001: one more than operators get at a time tells whether there are more.
     pub limit: usize,
 }
 

@@ -127,11 +127,13 @@ pub struct NextCalleeWish {
 
 /// AX temporary callee (customer-api 3.5).
 pub fn ax_next_callee(fields: &Fields) -> Result<(AxMeant, NextCalleeWish), Unreadable> {
-    let meant = AxMeant {
-        subscription: fields.text("subscriptionId")?.map(str::to_owned),
-        a: fields.number("origNum")?,
-        x: fields.x_number("privateNum", ResultCode::RecordMissing)?,
+    let subscription = fields.text("subscriptionId")?.map(str::to_owned);
+    // It wins over privateNum, so what that holds does not matter.
+    let x = match subscription {
+        Some(_) => None,
+        None => fields.x_number("privateNum", ResultCode::RecordMissing)?,
     };
+    let meant = AxMeant { subscription, a: fields.number("origNum")?, x };
     if meant == AxMeant::default() {
         return Err(Unreadable::invalid("Give subscriptionId, privateNum or origNum."));
     }
@@ -477,6 +479,9 @@ mod tests {
         assert_eq!((read.subscription.as_deref(), read.x, read.a), (Some("abc"), None, None));
         let (meant, _) =
             ax_modify(&Fields::from_query(Some("subscriptionId=abc&privateNum=nonsense"))).unwrap();
+        assert_eq!((meant.subscription.as_deref(), meant.x), (Some("abc"), None));
+        let callee = "subscriptionId=abc&privateNum=nonsense&calleeNum=%2B8613800000001";
+        let (meant, _) = ax_next_callee(&Fields::from_query(Some(callee))).unwrap();
         assert_eq!((meant.subscription.as_deref(), meant.x), (Some("abc"), None));
     }
 }

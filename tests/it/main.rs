@@ -1,9 +1,15 @@
-//! Integration tests: the real binary, and facts about the repository itself. One binary, to link once.
+//! Integration tests: a gateway in this process with everybody it talks to, the real binary, and facts about
+//! the repository itself. One binary, to link once.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod callbacks;
+mod calls;
 mod crash;
 mod documents;
+mod examples;
 mod operator;
 mod quickstart;
 mod tidy;
+mod tolerances;
+mod world;

@@ -17,21 +17,18 @@ use crate::wire::fields::Fields;
 use crate::wire::result_code::ResultCode;
 
 pub(super) async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
-    let binding = bound(engine, app, fields).await?;
-    Ok(json(200, &AxBound::of(&binding, &engine.shared().origin.ids)))
-}
-
-pub(super) async fn bound(
-    engine: &Engine,
-    app: &CustomerApp,
-    fields: &Fields,
-) -> Result<Binding<Ax>, Rejection> {
-    let (wish, bind) = ax_bind(fields)?;
-    let command = Command::BindAx(choice(engine, wish, bind.a), bind);
-    match carry_out(engine, app, command, Asked::Bind).await? {
-        Done::Stands(AnyBinding::Ax(binding)) => Ok(binding),
+    match carry_out(engine, app, bind_command(engine, fields)?, Asked::Bind).await? {
+        Done::Stands(AnyBinding::Ax(binding)) => {
+            Ok(json(200, &AxBound::of(&binding, &engine.shared().origin.ids)))
+        }
         _ => unreachable!("an AX bind ends with an AX binding"),
     }
+}
+
+/// The bind that the fields ask for.
+pub(super) fn bind_command(engine: &Engine, fields: &Fields) -> Result<Command, Rejection> {
+    let (wish, bind) = ax_bind(fields)?;
+    Ok(Command::BindAx(choice(engine, wish, bind.a), bind))
 }
 
 pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
@@ -43,7 +40,7 @@ pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) 
 pub(super) async fn modify(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
     let (meant, patch) = ax_modify(fields)?;
     let which = selector(engine, app, &meant)?;
-    carry_out(engine, app, Command::ModifyAx(which, patch), Asked::Other).await?;
+    carry_out(engine, app, Command::ModifyAx(which, patch), Asked::Modify).await?;
     Ok(success())
 }
 
@@ -90,11 +87,13 @@ pub(super) fn query(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Resu
     Ok(json(200, &AxFound::new(found.iter().map(|binding| PrivateNum::of(binding, ids)).collect())))
 }
 
-/// Which binding is meant: subscriptionId, else privateNum, else an origNum that has exactly one X.
+/// Which binding is meant: subscriptionId, else privateNum, else an origNum that has exactly one X. Beside one
+/// of the others origNum has to be the binding's A.
 fn selector(engine: &Engine, app: &CustomerApp, meant: &AxMeant) -> Result<AxSelector, Rejection> {
     match (&meant.subscription, meant.x, meant.a) {
         (Some(subscription), ..) => {
-            named(engine, subscription, ResultCode::RecordMissing).map(AxSelector::Id)
+            let id = named(engine, subscription, ResultCode::RecordMissing)?;
+            Ok(meant.a.map_or(AxSelector::Id(id), |a| AxSelector::IdAndA(id, a)))
         }
         (None, Some(x), Some(a)) => Ok(AxSelector::XAndA(x, a)),
         (None, Some(x), None) => Ok(AxSelector::X(x)),

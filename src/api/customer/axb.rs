@@ -18,21 +18,18 @@ use crate::wire::fields::Fields;
 use crate::wire::result_code::ResultCode;
 
 pub(super) async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
-    let binding = bound(engine, app, fields).await?;
-    Ok(json(200, &AxbBound::of(&binding, &engine.shared().origin.ids)))
-}
-
-pub(super) async fn bound(
-    engine: &Engine,
-    app: &CustomerApp,
-    fields: &Fields,
-) -> Result<Binding<Axb>, Rejection> {
-    let (wish, bind) = axb_bind(fields)?;
-    let command = Command::BindAxb(choice(engine, wish, bind.pair.a()), bind);
-    match carry_out(engine, app, command, Asked::Bind).await? {
-        Done::Stands(AnyBinding::Axb(binding)) => Ok(binding),
+    match carry_out(engine, app, bind_command(engine, fields)?, Asked::Bind).await? {
+        Done::Stands(AnyBinding::Axb(binding)) => {
+            Ok(json(200, &AxbBound::of(&binding, &engine.shared().origin.ids)))
+        }
         _ => unreachable!("an AXB bind ends with an AXB binding"),
     }
+}
+
+/// The bind that the fields ask for.
+pub(super) fn bind_command(engine: &Engine, fields: &Fields) -> Result<Command, Rejection> {
+    let (wish, bind) = axb_bind(fields)?;
+    Ok(Command::BindAxb(choice(engine, wish, bind.pair.a()), bind))
 }
 
 pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
@@ -47,7 +44,7 @@ pub(super) async fn unbind(engine: &Engine, app: &CustomerApp, fields: &Fields) 
 pub(super) async fn modify(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
     let (subscription, patch) = axb_modify(fields)?;
     let id = named(engine, &subscription, ResultCode::RelationMissing)?;
-    carry_out(engine, app, Command::ModifyAxb(id, patch), Asked::Other).await?;
+    carry_out(engine, app, Command::ModifyAxb(id, patch), Asked::Modify).await?;
     Ok(success())
 }
 

@@ -17,6 +17,7 @@ use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::BindingId;
 use crate::domain::number::E164;
 use crate::engine::Engine;
+use crate::engine::job::Who;
 use crate::http::{BodyError, Refusal, Reply, Request, Service};
 use crate::wire::customer::XWish;
 use crate::wire::fields::Fields;
@@ -179,11 +180,21 @@ async fn body(request: &mut Request) -> Result<bytes::Bytes, Rejection> {
     })
 }
 
-/// Binds as the fields say; also for operators, on behalf of an app.
-pub async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<AnyBinding, Rejection> {
-    match app.mode {
-        Mode::Ax => ax::bound(engine, app, fields).await.map(AnyBinding::Ax),
-        Mode::Axb => axb::bound(engine, app, fields).await.map(AnyBinding::Axb),
+/// Binds as the fields say, for somebody who acts on behalf of the app.
+pub async fn bind(
+    engine: &Engine,
+    who: Who,
+    app: &CustomerApp,
+    fields: &Fields,
+) -> Result<AnyBinding, Rejection> {
+    let command = match app.mode {
+        Mode::Ax => ax::bind_command(engine, fields)?,
+        Mode::Axb => axb::bind_command(engine, fields)?,
+    };
+    let done = engine.command_on_behalf(who, app.no, command).await?;
+    match done.map_err(|refusal| rejection(&refusal, app.mode, Asked::Bind))? {
+        Done::Stands(binding) => Ok(binding),
+        Done::Ended(_) => unreachable!("a bind ends with a binding"),
     }
 }
 

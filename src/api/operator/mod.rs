@@ -1,24 +1,41 @@
-//! The operator listener (proto-docs/operator.md): so far apps, X numbers, health, readiness and metrics.
+//! The operator listener (proto-docs/operator.md): apps, X numbers, bindings, calls, CDRs, deliveries, the audit,
+//! bans; health, readiness and metrics.
 
 mod apps;
+mod audit;
+mod bans;
+mod bindings;
+mod calls;
+mod cdrs;
+mod deliveries;
+mod fault;
 mod numbers;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use hyper::Method;
-use serde::de::DeserializeOwned;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use serde_json::json as value;
 
+use self::fault::Fault;
+use super::admission::Admission;
 use super::{bearer, json};
 use crate::config::LiveTokens;
+use crate::domain::id::AppNo;
 use crate::engine::Engine;
-use crate::engine::job::Unserved;
-use crate::http::{BodyError, Refusal, Reply, Request, Service};
-use crate::wire::switch::{ErrorAnswer, ErrorBody};
+use crate::engine::job::{Unserved, Who};
+use crate::http::{Refusal, Reply, Request, Service};
+use crate::store::query::{Page, Span};
+use crate::wire::operator::Listed;
+use crate::wire::operator::params::Params;
 
-/// Largest body of a request: 10,000 numbers.
-const BODY_BYTES_MAX: usize = 4 * 1_048_576;
+/// Largest body of a request: 10,000 numbers, and room for their blanks.
+const BODY_BYTES_MAX: usize = 16 * 1_048_576;
+/// Whose doing all this is, in the audit.
+const OPERATOR: Who = "operator";
 
 /// The operator listener.
 #[derive(Clone, Debug)]
@@ -27,19 +44,13 @@ pub struct OperatorApi {
     pub engine: Engine,
     /// Who may ask.
     pub tokens: Arc<ArcSwap<LiveTokens>>,
-}
-
-/// An answer that is a failure.
-#[derive(Clone, Debug)]
-struct Fault {
-    status: u16,
-    code: &'static str,
-    message: Cow<'static, str>,
+    /// Holds the bans of the customer listener.
+    pub admission: Arc<Admission>,
 }
 
 impl Service for OperatorApi {
     async fn call(&self, mut request: Request) -> Reply {
-        let reply = self.answer(&mut request).await.unwrap_or_else(|fault| fault.reply());
+        let reply = self.answer(&mut request).await.unwrap_or_else(Fault::reply);
         self.engine.shared().metrics.requests.with_label_values(&["operator", reply.status.as_str()]).inc();
         reply
     }
@@ -54,85 +65,159 @@ impl Service for OperatorApi {
     }
 }
 
+/// A request of somebody with a token: what is asked of which thing.
+struct Asked {
+    params: Params,
+    body: bytes::Bytes,
+    /// The body is CSV.
+    brings_csv: bool,
+    /// CSV is asked for.
+    wants_csv: bool,
+}
+
 impl OperatorApi {
-    /// Every route of this listener.
     async fn answer(&self, request: &mut Request) -> Result<Reply, Fault> {
         match (&request.method, request.path()) {
-            (&Method::GET, "/healthz") => return Ok(text(200, "ok\n".into())),
+            (&Method::GET, "/healthz") => return Ok(json(200, &value!({ "status": "ok" }))),
             (&Method::GET, "/readyz") => return Ok(self.readiness().await),
             (&Method::GET, "/metrics") => {
                 self.engine.refresh_gauges();
-                return Ok(text(200, self.engine.shared().metrics.render()));
+                let text = self.engine.shared().metrics.render();
+                return Ok(Reply::new(StatusCode::OK, "text/plain; version=0.0.4", text));
             }
             _ => {}
         }
-        let rest = request.path().strip_prefix("/operator/v1/").ok_or(NOT_FOUND)?.to_owned();
+        let path = request.path().strip_prefix("/operator/v1/").ok_or_else(Fault::not_found)?;
+        let path = segments(path).ok_or_else(Fault::not_found)?;
         if !bearer(&request.headers).is_some_and(|token| self.tokens.load().accept(token)) {
             return Err(Fault::new(401, "unauthorized", "give a live token as Authorization: Bearer TOKEN"));
         }
-        let body = request.read_body(BODY_BYTES_MAX).await?;
-        let force = request.query() == Some("force=true");
-        let method = request.method.clone();
-        let path: Vec<_> = rest.split('/').collect();
-        match (&method, path.as_slice()) {
-            (&Method::POST, ["apps"]) => self.create_app(&body).await,
-            (&Method::GET, ["apps"]) => Ok(self.list_apps()),
-            (&Method::GET, ["apps", key]) => self.show_app(key),
-            (&Method::POST, ["apps", key, "suspend"]) => self.suspend_app(key, true).await,
-            (&Method::POST, ["apps", key, "resume"]) => self.suspend_app(key, false).await,
-            (&Method::POST, ["numbers"]) => self.add_numbers(&body).await,
-            (&Method::GET, ["numbers", number]) => self.show_number(number),
-            (&Method::POST, ["numbers", number, "status"]) => self.set_number_status(number, &body).await,
-            (&Method::DELETE, ["numbers", number]) => self.remove_number(number, force).await,
-            _ => Err(NOT_FOUND),
+        if !self.engine.is_serving() {
+            return Err(Unserved::NotServing.into());
+        }
+        let asked = Asked {
+            params: Params::of_query(request.query())?,
+            body: request.read_body(BODY_BYTES_MAX).await?,
+            brings_csv: mentions_csv(request, &CONTENT_TYPE),
+            wants_csv: mentions_csv(request, &ACCEPT),
+        };
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        self.route(&request.method, &path, asked).await
+    }
+
+    /// Every route behind the token.
+    async fn route(&self, method: &Method, path: &[&str], asked: Asked) -> Result<Reply, Fault> {
+        match (method.as_str(), path) {
+            ("POST", ["apps"]) => self.create_app(asked).await,
+            ("GET", ["apps"]) => self.list_apps(asked),
+            ("GET", ["apps", key]) => self.show_app(key, asked),
+            ("PATCH", ["apps", key]) => self.change_app(key, asked).await,
+            ("POST", ["apps", key, "suspend"]) => self.suspend_app(key, true, asked).await,
+            ("POST", ["apps", key, "resume"]) => self.suspend_app(key, false, asked).await,
+            ("POST", ["apps", key, "rotateSecret"]) => self.rotate_secret(key, asked).await,
+            ("POST", ["numbers"]) => self.add_numbers(asked).await,
+            ("GET", ["numbers"]) => self.list_numbers(asked).await,
+            ("GET", ["numbers", number]) => self.show_number(number, asked),
+            ("DELETE", ["numbers", number]) => self.remove_number(number, asked).await,
+            ("POST", ["numbers", number, "status"]) => self.set_number_status(number, asked).await,
+            ("POST", ["numbers", number, "move"]) => self.move_number(number, asked).await,
+            ("GET", ["bindings"]) => self.list_bindings(asked).await,
+            ("POST", ["bindings"]) => self.bind(asked).await,
+            ("GET", ["bindings", subscription]) => self.show_binding(subscription, asked).await,
+            ("DELETE", ["bindings", subscription]) => self.unbind(subscription, asked).await,
+            ("GET", ["calls"]) => self.list_calls(asked).await,
+            ("GET", ["calls", session]) => self.show_call(session, asked).await,
+            ("GET", ["cdrs"]) => self.list_cdrs(asked).await,
+            ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
+            ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,
+            ("POST", ["deliveries", id, "redeliver"]) => self.redeliver(id, asked).await,
+            ("GET", ["audit"]) => self.list_audit(asked).await,
+            ("GET", ["bans"]) => self.list_bans(asked),
+            ("DELETE", ["bans", ip]) => self.lift_ban(ip, asked).await,
+            // The slash of an IPv6 network, written as it is.
+            ("DELETE", ["bans", ip, prefix]) => self.lift_ban(&format!("{ip}/{prefix}"), asked).await,
+            _ => Err(Fault::not_found()),
         }
     }
 
     async fn readiness(&self) -> Reply {
         if !self.engine.is_serving() {
-            return text(503, "loading or stopping\n".into());
+            return json(503, &value!({ "ready": false, "reason": "loading or stopping" }));
         }
         match self.engine.query(|store| store.ping()).await {
-            Ok(()) => text(200, "ready\n".into()),
-            Err(error) => text(503, format!("{error}\n")),
+            Ok(()) => json(200, &value!({ "ready": true })),
+            Err(error) => {
+                tracing::warn!("not ready: {error}");
+                json(503, &value!({ "ready": false, "reason": "the store does not answer" }))
+            }
         }
     }
-}
 
-const NOT_FOUND: Fault = Fault { status: 404, code: "not_found", message: Cow::Borrowed("no such URI") };
-
-impl Fault {
-    fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    fn reply(&self) -> Reply {
-        json(self.status, &ErrorAnswer { error: ErrorBody { code: self.code, message: &self.message } })
+    /// The app that a filter names. An app that nobody has is no error: nothing matches.
+    fn app_filter(&self, params: &mut Params) -> Option<AppNo> {
+        /// Apps are counted from 1.
+        const NOBODY: AppNo = AppNo(0);
+        let key = params.text("appKey")?;
+        Some(self.engine.shared().registry.customers.by_key(&key).map_or(NOBODY, |app| app.no))
     }
 }
 
-impl From<Unserved> for Fault {
-    fn from(why: Unserved) -> Self {
-        Self::new(503, "unavailable", why.to_string())
+/// The parts of a path, decoded. `None` when one is no UTF-8.
+fn segments(path: &str) -> Option<Vec<String>> {
+    path.split('/').map(|part| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned())).collect()
+}
+
+/// Whether a header names `text/csv`, in a list or alone, and not with `q=0`.
+fn mentions_csv(request: &Request, header: &HeaderName) -> bool {
+    let values = request.headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/csv"));
+        named && !parts.any(|part| matches!(part.strip_prefix("q=").map(str::parse), Some(Ok(0.0_f32))))
+    })
+}
+
+/// `from` and `to`.
+fn span(params: &mut Params) -> Result<Span, Fault> {
+    Ok(Span { from: params.time("from")?, to: params.time("to")? })
+}
+
+/// A page of a list of the store: `limit` rows, and one more that tells whether others follow.
+struct PageAsked {
+    list: &'static str,
+    limit: usize,
+    page: Page,
+}
+
+impl PageAsked {
+    fn of(list: &'static str, params: &mut Params) -> Result<Self, Fault> {
+        let (limit, before) = (params.limit()?, params.key_cursor(list)?);
+        Ok(Self { list, limit, page: Page { before, limit: limit + 1 } })
+    }
+
+    fn reply<R, T: Serialize>(
+        &self,
+        rows: &[R],
+        key_of: impl Fn(&R) -> crate::domain::id::RowKey,
+        show: impl Fn(&R) -> T,
+    ) -> Reply {
+        use crate::wire::operator::params::key_cursor;
+        let shown = &rows[..rows.len().min(self.limit)];
+        let more = rows.len() > self.limit;
+        let next_cursor = shown.last().filter(|_| more).map(|last| key_cursor(self.list, key_of(last)));
+        json(200, &Listed { items: shown.iter().map(show).collect(), next_cursor })
     }
 }
 
-impl From<BodyError> for Fault {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::new(413, "too_large", "the body is too large"),
-            BodyError::TooSlow => Self::new(408, "too_slow", "the body took too long"),
-            BodyError::Broken => Self::new(400, "invalid_request", "the body is cut short"),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_decoded_part_by_part() {
+        assert_eq!(segments("numbers/%2B86/move").unwrap(), ["numbers", "+86", "move"]);
+        assert_eq!(segments("numbers/+86").unwrap(), ["numbers", "+86"]);
+        assert_eq!(segments("bans/2001%3Adb8::%2F64").unwrap(), ["bans", "2001:db8::/64"]);
+        assert_eq!(segments("numbers/%FF"), None);
     }
-}
-
-/// Reads a JSON body. The message names the member and the place.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| Fault::new(400, "invalid_body", error.to_string()))
-}
-
-fn text(status: u16, text: String) -> Reply {
-    let status = hyper::StatusCode::from_u16(status).expect("statuses are written down in this program");
-    Reply::new(status, "text/plain; version=0.0.4", text)
 }

@@ -1,0 +1,218 @@
+//! Replays the example messages of proto-docs, byte for byte, as proto-docs/README.md says they work.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::world::http::{Answer, Headers, exchange, request};
+use crate::world::{Customer, DAWN, FEE, NUMBER_STATUS, Operator, STATUS, Switch, World, at};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("proto-docs/examples")
+}
+
+macro_rules! replay {
+    ($($name:ident)*) => {
+        $(#[tokio::test] async fn $name() { Play::file(&stringify!($name).replace('_', "-")).await; })*
+        const REPLAYED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+replay! {
+    auth_accepted auth_ban auth_refused ax_bind ax_modify_query ax_temporary_callee ax_unbind axb_bind axb_choice
+    axb_errors axb_modify axb_query axb_unbind call_ax call_axb_answered call_axb_busy
+    call_axb_direction_expiry call_axb_rejected number_status operator
+}
+
+#[test]
+fn every_example_file_is_replayed() {
+    let files: HashSet<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let replayed =
+        REPLAYED.iter().map(|name| format!("{}.example", name.replace('_', "-"))).collect::<HashSet<_>>();
+    assert_eq!(files, replayed);
+}
+
+/// One line of a file, with its number.
+type Line = (usize, String);
+
+/// A file as it is played.
+struct Play {
+    name: String,
+    lines: VecDeque<Line>,
+    world: World,
+    app: Option<Customer>,
+    /// What stands for each `${name}` met so far.
+    known: HashMap<String, String>,
+    /// The answer to the last request.
+    answer: Option<Answer>,
+}
+
+impl Play {
+    async fn file(name: &str) {
+        let text = std::fs::read_to_string(folder().join(format!("{name}.example"))).unwrap();
+        let lines: VecDeque<Line> =
+            (1..).zip(text.lines().map(str::to_owned)).filter(|(_, line)| !line.starts_with('#')).collect();
+        let start = lines.iter().find_map(|(_, line)| line.strip_prefix("time ")).unwrap_or(DAWN);
+        let world = World::begin(at(start), "", tempfile::tempdir().unwrap()).await;
+        let mut play =
+            Self { name: name.into(), lines, world, app: None, known: HashMap::new(), answer: None };
+        while let Some((number, line)) = play.lines.pop_front() {
+            play.step(number, &line).await;
+        }
+        play.world.quiet().await;
+        assert_eq!(play.world.receiver.left(), [], "{name}: pushes that the file does not show");
+    }
+
+    async fn step(&mut self, number: usize, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "" => {}
+            "app" => self.make_app(rest).await,
+            "number" => self.give_number(rest).await,
+            "time" => self.world.set_time(at(rest)).await,
+            ">>>" | "switch>>>" | "operator>>>" => self.ask(word, rest).await,
+            "<<<" | "switch<<<" | "operator<<<" => self.compare_answer(number, rest),
+            "push>>>" => self.compare_push(number, rest).await,
+            _ => panic!("{}:{number}: what is {line:?}?", self.name),
+        }
+    }
+
+    fn app(&self) -> &Customer {
+        self.app.as_ref().expect("the file makes an app first")
+    }
+
+    async fn make_app(&mut self, words: &str) {
+        let (mode, members) = words.split_once(' ').unwrap_or((words, ""));
+        let mut body = Map::new();
+        for (name, value) in members.split(' ').filter_map(|member| member.split_once('=')) {
+            if (name, value) == ("callbacks", "none") {
+                for url in ["callStatusUrl", "cdrUrl", "numberStatusUrl"] {
+                    body.insert(url.into(), Value::Null);
+                }
+                continue;
+            }
+            let value = match value {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                text => Value::String(text.into()),
+            };
+            body.insert(name.into(), value);
+        }
+        body.entry("pushNumberStatus").or_insert(Value::Bool(false));
+        let app = self.world.app(mode, &Value::Object(body)).await;
+        self.known.insert("appKey".into(), app.key.clone());
+        self.app = Some(app);
+    }
+
+    async fn give_number(&self, words: &str) {
+        let (x, area) = words.split_once(" area=").expect("number +86... area=...");
+        self.world.number_in(self.app(), x, area).await;
+    }
+
+    async fn ask(&mut self, word: &str, line: &str) {
+        let (method, target) = line.split_once(' ').expect("METHOD TARGET");
+        let (mut headers, address) = match word {
+            ">>>" => (self.app().signed(), self.app().gateway()),
+            "switch>>>" => (Switch::headers(), self.world.switch().address()),
+            _ => (Operator::headers(), self.world.operator().address()),
+        };
+        let target = self.filled_in(target);
+        let mut body = String::new();
+        while let Some((_, line)) = self.lines.pop_front().filter(|(_, line)| !line.is_empty()) {
+            match header_line(&line).filter(|_| body.is_empty()) {
+                Some((name, value)) => replace(&mut headers, name, self.filled_in(value)),
+                None => body = self.filled_in(&line),
+            }
+        }
+        self.answer = Some(exchange(address, request(method, &target, &headers, body.as_bytes())).await);
+    }
+
+    fn compare_answer(&mut self, number: usize, status: &str) {
+        let answer = self.answer.take().expect("an answer follows a request");
+        let place = format!("{}:{number}", self.name);
+        assert_eq!(answer.status.to_string(), status, "{place}: {}", answer.text());
+        if let Some((_, expected)) = self.lines.pop_front().filter(|(_, line)| !line.is_empty()) {
+            self.compare(&place, &expected, &answer.text());
+        }
+    }
+
+    async fn compare_push(&mut self, number: usize, kind: &str) {
+        let path = match kind {
+            "callStatus" => STATUS,
+            "cdr" => FEE,
+            "numberStatus" => NUMBER_STATUS,
+            _ => panic!("{}:{number}: no push is called {kind:?}", self.name),
+        };
+        let push = self.world.receiver.next(path).await;
+        let (number, expected) = self.lines.pop_front().expect("a push has a body");
+        self.compare(&format!("{}:{number}", self.name), &expected, &push.body);
+    }
+
+    /// Compares, and learns what `${name}` stands for where it is met first.
+    fn compare(&mut self, place: &str, expected: &str, sent: &str) {
+        let mut rest = sent;
+        let mismatch = || panic!("{place}\nexpected {expected}\n     got {sent}");
+        for piece in pieces(expected) {
+            let text = match piece {
+                Piece::Text(text) => text.to_owned(),
+                Piece::Name(name) => match self.known.get(name) {
+                    Some(text) => text.clone(),
+                    None => {
+                        let text = rest.split('"').next().unwrap_or_default();
+                        assert!(!text.is_empty(), "{place}: nothing stands for {name} in {sent}");
+                        self.known.insert(name.into(), text.into());
+                        text.to_owned()
+                    }
+                },
+            };
+            rest = rest.strip_prefix(&text).unwrap_or_else(mismatch);
+        }
+        assert!(rest.is_empty(), "{place}\nexpected {expected}\n     got {sent}");
+    }
+
+    fn filled_in(&self, text: &str) -> String {
+        let fill = |piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Name(name) => {
+                self.known.get(name).unwrap_or_else(|| panic!("{}: {name} is not known yet", self.name))
+            }
+        };
+        pieces(text).into_iter().map(fill).collect()
+    }
+}
+
+enum Piece<'t> {
+    Text(&'t str),
+    Name(&'t str),
+}
+
+/// Plain text and `${name}`s in turn.
+fn pieces(mut text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    while let Some((before, name, after)) =
+        text.split_once("${").and_then(|(before, rest)| rest.split_once('}').map(|(name, after)| (before, name, after)))
+    {
+        pieces.extend([Piece::Text(before), Piece::Name(name)]);
+        text = after;
+    }
+    pieces.push(Piece::Text(text));
+    pieces
+}
+
+fn header_line(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!name.is_empty() && name.chars().all(plain)).then_some((name, value.trim()))
+}
+
+/// A header of the file replaces the one the test would send; an empty value takes it away.
+fn replace(headers: &mut Headers, name: &str, value: String) {
+    headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    if !value.is_empty() {
+        headers.push((name.into(), value));
+    }
+}

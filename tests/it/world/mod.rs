@@ -1,0 +1,246 @@
+//! A world for the gateway to live in: its three listeners on loopback, a clock that a test moves by hand, and
+//! everybody it talks to.
+//!
+//! Nothing here sleeps. [`World::set_time`] returns when what fell due has been done, [`World::quiet`] when no
+//! push is due or under way, [`Receiver::next`] when the push is there.
+
+mod customer;
+pub mod http;
+pub mod identity;
+pub mod process;
+mod receiver;
+mod staff;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use privnum::app::Gateway;
+use privnum::clock::{Clock, ClockHand};
+use privnum::config::Config;
+use privnum::domain::customer::CustomerApp;
+use privnum::domain::signature::Scheme;
+use privnum::domain::time::Timestamp;
+use privnum::engine::job::SettingChange;
+use privnum::wire::time_text::parse_switch_time;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub use customer::{AX, AX_CALLEE, AXB, Customer};
+pub use receiver::{Pushed, Reaction, Receiver};
+pub use staff::{Operator, Switch};
+
+use http::soon;
+
+pub const OPERATOR_TOKEN: &str = "operator-token-of-a-test";
+pub const SWITCH_TOKEN: &str = "switch-token-of-a-test";
+
+/// The moment at which worlds begin.
+pub const DAWN: &str = "2026-01-02T03:04:05Z";
+
+/// The X number of worlds with one app, and two people who are strangers to each other.
+pub const X: &str = "+8617000000001";
+pub const A: &str = "+8613800000001";
+pub const B: &str = "+8613800000002";
+
+/// Where callbacks go: the path of an app's URL for each kind.
+pub const STATUS: &str = "/status";
+pub const FEE: &str = "/fee";
+pub const NUMBER_STATUS: &str = "/number-status";
+
+/// Where the listeners are. A restart moves them.
+#[derive(Clone, Debug)]
+pub struct Addresses(Arc<Mutex<[SocketAddr; 3]>>);
+
+impl Addresses {
+    fn of(gateway: &Gateway) -> [SocketAddr; 3] {
+        [gateway.customer, gateway.switch, gateway.operator]
+    }
+
+    pub fn customer(&self) -> SocketAddr {
+        self.0.lock().unwrap()[0]
+    }
+
+    pub fn switch(&self) -> SocketAddr {
+        self.0.lock().unwrap()[1]
+    }
+
+    pub fn operator(&self) -> SocketAddr {
+        self.0.lock().unwrap()[2]
+    }
+}
+
+/// The smallest configuration: everything on loopback, tokens of the tests, callbacks to loopback allowed.
+/// `more` are further lines; keys are written in full, such as `limits.idle_secs = 1`.
+pub fn configuration(more: &str) -> String {
+    format!(
+        "listen.customer = \"127.0.0.1:0\"\nlisten.switch = \"127.0.0.1:0\"\nlisten.operator = \"127.0.0.1:0\"\n\
+         store.kind = \"embedded\"\nstore.dir = \"data\"\n\
+         operator.token = \"{OPERATOR_TOKEN}\"\nswitch.token = \"{SWITCH_TOKEN}\"\n\
+         callback.allow_networks = [\"127.0.0.0/8\"]\n{more}\n"
+    )
+}
+
+/// A point in time, as RFC 3339.
+pub fn at(text: &str) -> Timestamp {
+    parse_switch_time(text).expect("a time")
+}
+
+/// A running gateway and its surroundings.
+pub struct World {
+    gateway: Option<Gateway>,
+    pub receiver: Receiver,
+    clock: Clock,
+    hand: ClockHand,
+    addresses: Addresses,
+    config: String,
+    pub dir: TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With further lines of configuration.
+    pub async fn with(more: &str) -> Self {
+        Self::begin(at(DAWN), more, tempfile::tempdir().unwrap()).await
+    }
+
+    /// At a moment, with further lines of configuration, in a folder that may hold files they name.
+    pub async fn begin(start: Timestamp, more: &str, dir: TempDir) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let (clock, hand) = Clock::manual(start);
+        let config = configuration(more);
+        let parsed = Config::parse(&config, dir.path()).unwrap();
+        let gateway = Gateway::start(&parsed, clock.clone()).await.unwrap();
+        let addresses = customer::shared(Addresses::of(&gateway));
+        let receiver = Receiver::start().await;
+        Self { gateway: Some(gateway), receiver, clock, hand, addresses, config, dir }
+    }
+
+    /// A world with one AXB app that has the number [`X`] in area 0755.
+    pub async fn axb() -> (Self, Customer) {
+        Self::one_app("AXB", "").await
+    }
+
+    /// A world with one AX app that has the number [`X`] in area 0755.
+    pub async fn ax() -> (Self, Customer) {
+        Self::one_app("AX", "").await
+    }
+
+    pub async fn one_app(mode: &str, more: &str) -> (Self, Customer) {
+        let world = Self::with(more).await;
+        let customer = world.app(mode, &Value::Null).await;
+        world.number(&customer, X).await;
+        (world, customer)
+    }
+
+    fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().expect("the gateway is running")
+    }
+
+    /// An app that gets all its callbacks; `more` are further members of the operator's request.
+    pub async fn app(&self, mode: &str, more: &Value) -> Customer {
+        let mut body = json!({"name": "test", "mode": mode, "pushNumberStatus": true,
+            "callStatusUrl": self.receiver.url(STATUS), "cdrUrl": self.receiver.url(FEE),
+            "numberStatusUrl": self.receiver.url(NUMBER_STATUS)});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let made = self.operator().ask("POST", "apps", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        Customer {
+            key: made.member("appKey"),
+            secret: made.member("appSecret"),
+            scheme: Scheme::Aksk,
+            clock: self.clock.clone(),
+            addresses: self.addresses.clone(),
+        }
+    }
+
+    /// Gives an app an X in area 0755.
+    pub async fn number(&self, app: &Customer, x: &str) {
+        self.number_in(app, x, "0755").await;
+    }
+
+    /// Gives an app an X.
+    pub async fn number_in(&self, app: &Customer, x: &str, area: &str) {
+        let body = json!({"numbers": [{"number": x, "appKey": app.key, "areaCode": area}]});
+        let added = self.operator().ask("POST", "numbers", &body).await;
+        assert_eq!(added.json()["added"], 1, "{}", added.text());
+    }
+
+    /// Changes an app as an operator does, with immediate effect.
+    pub async fn change_app(&self, app: &Customer, change: impl FnOnce(&mut CustomerApp)) {
+        let engine = self.gateway().engine();
+        let known = engine.shared().registry.customers.by_key(&app.key).expect("a known app");
+        let mut changed = CustomerApp::clone(&known);
+        change(&mut changed);
+        let change =
+            SettingChange::ChangeApp { app: changed.into(), action: "app.change", what: String::new() };
+        engine.change("test", change).await.unwrap().unwrap();
+    }
+
+    pub fn switch(&self) -> Switch {
+        Switch(self.addresses.clone())
+    }
+
+    pub fn operator(&self) -> Operator {
+        Operator(self.addresses.clone())
+    }
+
+    /// Sets the clock. Pushes under way end first; timers that fall due by then have run afterwards.
+    pub async fn set_time(&self, now: Timestamp) {
+        self.quiet().await;
+        self.hand.set(now);
+        self.gateway().engine().catch_up().await.unwrap();
+    }
+
+    /// Moves the clock on, as [`set_time`](Self::set_time) does.
+    pub async fn advance(&self, step: Duration) {
+        self.set_time(self.clock.now().after(step)).await;
+    }
+
+    /// Waits until no push is due or under way, and all outcomes are on record.
+    pub async fn quiet(&self) {
+        let engine = self.gateway().engine();
+        soon(async {
+            while !engine.is_quiet() {
+                // Goes to the writer and back, so it is no idle spinning.
+                engine.flush().await.unwrap();
+            }
+        })
+        .await;
+    }
+
+    /// Takes the pushes to `path`, once no more are due or under way.
+    pub async fn pushed(&self, path: &str) -> Vec<Pushed> {
+        self.quiet().await;
+        self.receiver.all(path)
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Stops the gateway.
+    pub async fn stop(&mut self) {
+        self.gateway.take().expect("the gateway is running").stop().await;
+    }
+
+    /// Moves the clock on while the gateway is stopped.
+    pub fn pass_while_stopped(&self, step: Duration) {
+        assert!(self.gateway.is_none(), "the gateway is running");
+        self.hand.advance(step);
+    }
+
+    /// Starts the stopped gateway again with the same data.
+    pub async fn start_again(&mut self) {
+        let parsed = Config::parse(&self.config, self.dir.path()).unwrap();
+        let gateway = Gateway::start(&parsed, self.clock.clone()).await.unwrap();
+        *self.addresses.0.lock().unwrap() = Addresses::of(&gateway);
+        self.gateway = Some(gateway);
+    }
+}

@@ -1,0 +1,56 @@
+//! The real binary, for what only a process can show: `kill -9`, signals.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// `privnum serve` on the configuration `privnum.toml` in a folder. Killed when dropped.
+pub struct Process {
+    child: Child,
+    pub customer: SocketAddr,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Process {
+    /// Returns when every listener answers.
+    pub fn serve(dir: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_privnum"))
+            .args(["serve", "--config"])
+            .arg(dir.join("privnum.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let customer = line.split("customer=").nth(1).unwrap_or_else(|| panic!("{line:?}"));
+        let customer = customer.split(' ').next().unwrap().parse().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, customer, log }
+    }
+
+    /// Sends a signal by its name, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Reads the log up to a line that holds `text`.
+    pub fn wait_for_log(&mut self, text: &str) {
+        let found = self.log.by_ref().map_while(Result::ok).any(|line| line.contains(text));
+        assert!(found, "the process ended without logging {text:?}");
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
