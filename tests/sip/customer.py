@@ -60,6 +60,9 @@ class Application:
         assert (status, answer["resultcode"]) == (200, "0"), answer
         return answer["subscriptionId"]
 
+    def unbind_ax(self, subscription):
+        return self.ask("DELETE", "/rest/provision/caas/privatenumber/v1.0", {"subscriptionId": subscription})
+
     def set_next_callee(self, subscription, callee, seconds=60):
         status, answer = self.ask("PUT", "/rest/caas/privatenumber/calleenumber/v1.0",
                                   body={"subscriptionId": subscription, "calleeNum": callee, "duration": seconds})
