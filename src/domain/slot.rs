@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use super::binding::{AnyBinding, Ax, Axb, Binding, Change};
 use super::id::BindingId;
 use super::number::E164;
+use super::time::Timestamp;
 
 /// All bindings on one X number. A number without bindings has no slot.
 #[derive(Clone, Debug)]
@@ -68,19 +69,27 @@ impl XSlot {
         }
     }
 
-    /// The ids of all bindings, in no particular order.
-    pub fn each_id(&self, mut see: impl FnMut(BindingId)) {
+    /// The ids of the bindings that are live at `now`, in no particular order.
+    pub fn each_live(&self, now: Timestamp, mut see: impl FnMut(BindingId)) {
         match self {
-            Self::Ax(binding) => see(binding.id),
-            Self::Axb(slot) => slot.records.iter().for_each(|binding| see(binding.id)),
+            Self::Ax(binding) if binding.is_live(now) => see(binding.id),
+            Self::Ax(_) => {}
+            Self::Axb(slot) => {
+                slot.records
+                    .iter()
+                    .filter(|binding| binding.is_live(now))
+                    .for_each(|binding| see(binding.id));
+            }
         }
     }
 
-    /// The binding in which `party` is A or B.
-    pub fn by_party(&self, party: E164) -> Option<BindingId> {
+    /// The live binding in which `party` is A or B.
+    pub fn live_of(&self, party: E164, now: Timestamp) -> Option<BindingId> {
         match self {
-            Self::Ax(binding) => (binding.relation.a == party).then_some(binding.id),
-            Self::Axb(slot) => slot.by_party(party).map(|binding| binding.id),
+            Self::Ax(binding) => (binding.relation.a == party && binding.is_live(now)).then_some(binding.id),
+            Self::Axb(slot) => {
+                slot.by_party(party).filter(|binding| binding.is_live(now)).map(|binding| binding.id)
+            }
         }
     }
 

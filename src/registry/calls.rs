@@ -71,11 +71,6 @@ impl Calls {
         self.calls.get(id).map(|call| Arc::clone(&call))
     }
 
-    /// A call by what customers know it by. Looks at every call: for operators.
-    pub fn by_session(&self, session: &str) -> Option<Arc<Call>> {
-        self.calls.iter().find(|call| &*call.session == session).map(|call| Arc::clone(&call))
-    }
-
     /// A route answer of whose call nothing has been reported, by its call. Looks at every one: for operators.
     pub fn find_unreported(&self, wanted: impl Fn(&CallId) -> bool) -> Option<(CallId, Arc<Decision>)> {
         let found = self.decisions.iter().find(|decision| wanted(decision.key()))?;

@@ -57,7 +57,7 @@ fn assert_verifies(push: &Pushed, scheme: Scheme, secret: &str, at: Timestamp) {
 
 #[tokio::test]
 async fn a_notice_is_pushed_at_once_and_again_at_the_offsets_seven_times_in_all() {
-    let (world, _) = with_a_refused_notice("wsse").await;
+    let (world, _) = with_a_refused_notice("WSSE").await;
     let start = world.now();
     assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1, "at once");
     for offset in OFFSETS {
@@ -73,7 +73,7 @@ async fn a_notice_is_pushed_at_once_and_again_at_the_offsets_seven_times_in_all(
 
 #[tokio::test]
 async fn each_push_has_the_same_body_and_a_signature_of_its_own() {
-    for (word, scheme, header) in [("wsse", Scheme::Wsse, "X-WSSE"), ("aksk", Scheme::Aksk, "X-AKSK")] {
+    for (word, scheme, header) in [("WSSE", Scheme::Wsse, "X-WSSE"), ("AKSK", Scheme::Aksk, "X-AKSK")] {
         let (world, app) = with_a_refused_notice(word).await;
         let start = world.now();
         let mut pushes = world.pushed(NUMBER_STATUS).await;
@@ -93,7 +93,7 @@ async fn each_push_has_the_same_body_and_a_signature_of_its_own() {
 
 #[tokio::test]
 async fn the_headers_stand_in_the_documented_order() {
-    let (world, _) = with_a_refused_notice("wsse").await;
+    let (world, _) = with_a_refused_notice("WSSE").await;
     let pushes = world.pushed(NUMBER_STATUS).await;
     let mut order: Vec<_> = pushes[0].headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     let documented = ["content-type", "authorization", "x-wsse", "content-length"];
@@ -104,7 +104,7 @@ async fn the_headers_stand_in_the_documented_order() {
 
 #[tokio::test]
 async fn nothing_is_pushed_again_after_a_success() {
-    let (world, _) = with_a_refused_notice("wsse").await;
+    let (world, _) = with_a_refused_notice("WSSE").await;
     let start = world.now();
     world.set_time(later(start, 1)).await;
     assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 2);
@@ -119,7 +119,7 @@ async fn nothing_is_pushed_again_after_a_success() {
 
 #[tokio::test]
 async fn a_receiver_that_breaks_off_gets_the_push_again() {
-    let (world, _) = with_a_notice("wsse", Reaction::Close).await;
+    let (world, _) = with_a_notice("WSSE", Reaction::Close).await;
     assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
     world.receiver.react(NUMBER_STATUS, Reaction::Answer(200, ""));
     world.advance(MINUTE).await;
@@ -130,7 +130,7 @@ async fn a_receiver_that_breaks_off_gets_the_push_again() {
 
 #[tokio::test]
 async fn what_waits_survives_a_restart_and_keeps_its_time() {
-    let (mut world, _) = with_a_refused_notice("wsse").await;
+    let (mut world, _) = with_a_refused_notice("WSSE").await;
     let start = world.now();
     let first = world.pushed(NUMBER_STATUS).await;
     world.stop().await;
@@ -144,7 +144,7 @@ async fn what_waits_survives_a_restart_and_keeps_its_time() {
 
 #[tokio::test]
 async fn what_fell_due_while_the_gateway_was_down_is_pushed_once_and_not_in_a_burst() {
-    let (mut world, _) = with_a_refused_notice("wsse").await;
+    let (mut world, _) = with_a_refused_notice("WSSE").await;
     let start = world.now();
     world.pushed(NUMBER_STATUS).await;
     world.stop().await;
@@ -174,11 +174,11 @@ async fn a_push_that_was_under_way_when_the_gateway_stopped_is_not_lost() {
 
 #[tokio::test]
 async fn a_corrected_url_heals_what_waits() {
-    let (world, app) = with_a_refused_notice("wsse").await;
+    let (world, app) = with_a_refused_notice("WSSE").await;
     let start = world.now();
     let first = world.pushed(NUMBER_STATUS).await;
     let corrected = world.receiver.url("/corrected?token=1");
-    world.change_app(&app, |app| app.urls.number_status = Some(corrected.into())).await;
+    world.change_app(&app, &json!({"numberStatusUrl": corrected})).await;
     world.set_time(later(start, 1)).await;
     let healed = world.pushed("/corrected?token=1").await;
     assert_eq!((healed.len(), &healed[0].body), (1, &first[0].body));
@@ -218,10 +218,7 @@ async fn end_together(world: &World, calls: usize) {
     let events: Vec<_> = (0..calls)
         .map(|n| format!("c-{n}"))
         .flat_map(|call| {
-            [
-                Switch::callin(&call, A, X),
-                Switch::event(&call, "disconnect", "2026-01-02T03:05:41Z", &ended),
-            ]
+            [Switch::callin(&call, A, X), Switch::event(&call, "disconnect", "2026-01-02T03:05:41Z", &ended)]
         })
         .collect();
     assert_eq!(world.switch().report(&Value::from(events)).await, [2 * calls as u64, 0, 0]);
@@ -275,8 +272,10 @@ async fn a_merged_push_is_repeated_whole() {
 
 #[tokio::test]
 async fn a_hanging_receiver_of_one_app_does_not_delay_another() {
-    let world = World::new().await;
-    let slow_url = json!({"callStatusUrl": world.receiver.url("/slow"), "cdrUrl": world.receiver.url("/slow")});
+    // Fewer places in all than the slow app has pushes.
+    let world = World::with("callback.max_in_flight = 20\ncallback.max_in_flight_per_app = 15").await;
+    let slow_url =
+        json!({"callStatusUrl": world.receiver.url("/slow"), "cdrUrl": world.receiver.url("/slow")});
     let (slow, quick) = (world.app("AXB", &slow_url).await, world.app("AXB", &Value::Null).await);
     let (slow_x, quick_x) = (X, "+8617000000002");
     world.number(&slow, slow_x).await;

@@ -1,153 +1,92 @@
-//! `kill -9` in the middle of a bind storm: what was acknowledged is there after the restart.
+//! `kill -9` in the middle of a bind storm, and of pushes: what was acknowledged is there after the restart.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
 
-use privnum::app::Gateway;
-use privnum::cli::sign::{Options, SchemeWord, headers};
 use privnum::clock::Clock;
-use privnum::config::Config;
-use privnum::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
-};
-use privnum::domain::id::{AppKey, AppNo};
-use privnum::domain::number::{E164, XNumber};
-use privnum::domain::signature::Scheme;
-use privnum::domain::whitelist::IpWhitelist;
-use privnum::engine::job::SettingChange;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
 
-const CONFIG: &str = "[listen]\ncustomer = \"127.0.0.1:0\"\nswitch = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
-    [store]\nkind = \"embedded\"\ndir = \"data\"\n[operator]\ntoken = \"operator-token-of-a-test\"\n\
-    [switch]\ntoken = \"switch-token-of-a-test\"\n";
-const KEY: &str = "crashTestKey";
-const SECRET: &str = "crashTestSecret";
-const X: u64 = 8_617_000_000_001;
+use crate::world::process::Process;
+use crate::world::{A, AXB, B, Customer, FEE, Pushed, Reaction, STATUS, Switch, World, X, configuration};
+
 const CLIENTS: u64 = 8;
+const BINDS_PER_CLIENT: u64 = 500;
 const BINDS_BEFORE_THE_KILL: usize = 300;
 
-fn app() -> CustomerApp {
-    CustomerApp {
-        no: AppNo(0),
-        key: AppKey::new(KEY).unwrap(),
-        name: "crash".into(),
-        mode: Mode::Axb,
-        secret: AppSecret::new(SECRET),
-        previous_secret: None,
-        ip_whitelist: IpWhitelist::default(),
-        recording: false,
-        sms: false,
-        urls: CallbackUrls::default(),
-        push_number_status: false,
-        extension_digits: 4,
-        flow_limit_per_second: None,
-        suspended: false,
-        signatures: SignaturePolicy::default(),
-        push_scheme: Scheme::Wsse,
-        accept_any_2xx: false,
-        created_at: Clock::system().now(),
-    }
-}
-
-/// Makes the app and its number in the data folder that the binary will open.
-async fn prepare(dir: &Path) {
-    std::fs::write(dir.join("privnum.toml"), CONFIG).unwrap();
-    let gateway = Gateway::start(&Config::parse(CONFIG, dir).unwrap(), Clock::system()).await.unwrap();
-    gateway.engine().change("test", SettingChange::CreateApp(Box::new(app()))).await.unwrap().unwrap();
-    let number = NumberRecord {
-        x: XNumber::new(E164::from_word(X).unwrap()),
-        app: AppNo(1),
-        area: None,
-        sms: false,
-        status: NumberStatus::Normal,
-        added_at: Clock::system().now(),
-    };
-    gateway.engine().change("test", SettingChange::AddNumbers(vec![number])).await.unwrap().unwrap();
-    gateway.stop().await;
-}
-
-/// Starts the real binary. Returns it with the address of its customer listener.
-fn serve(dir: &Path) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_privnum"))
-        .args(["serve", "--config"])
-        .arg(dir.join("privnum.toml"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.split("customer=").nth(1).unwrap().split(' ').next().unwrap();
-    (child, format!("http://{address}/rest/caas/relationnumber/partners/v1.0"))
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
-}
-
-fn signed(mut request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-    let options = Options {
-        key: KEY.into(),
-        secret: SECRET.into(),
-        scheme: SchemeWord::Wsse,
-        nonce: None,
-        created: None,
-    };
-    for line in headers(&options).lines() {
-        let (name, value) = line.split_once(": ").unwrap();
-        request = request.header(name, value);
-    }
-    request
-}
-
 /// Binds pairs of its own until the gateway is gone. Sends the id of each bind that was acknowledged.
-async fn storm(url: String, which: u64, acknowledged: tokio::sync::mpsc::Sender<String>) {
-    let client = client();
-    for n in 0..500 {
-        let a = 13_800_000_000 + (which * 500 + n) * 2;
+async fn storm(app: Customer, which: u64, acknowledged: mpsc::Sender<String>) {
+    for n in 0..BINDS_PER_CLIENT {
+        let a = 13_800_000_000 + (which * BINDS_PER_CLIENT + n) * 2;
         let body =
-            format!("{{\"callerNum\":\"+86{a}\",\"calleeNum\":\"+86{}\",\"relationNum\":\"+{X}\"}}", a + 1);
-        let Ok(answer) = signed(client.post(&url).body(body)).send().await else { return };
-        let Ok(answer) = answer.text().await else { return };
-        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["resultcode"], "0", "{answer}");
-        if acknowledged.send(answer["subscriptionId"].as_str().unwrap().to_owned()).await.is_err() {
+            json!({"callerNum": format!("+86{a}"), "calleeNum": format!("+86{}", a + 1), "relationNum": X});
+        let Some(answer) = app.try_post(AXB, &body).await else { return };
+        assert_eq!(answer.code(), (200, "0".into()), "{}", answer.text());
+        if acknowledged.send(answer.member("subscriptionId")).await.is_err() {
             return;
         }
     }
 }
 
+/// A stopped world with an AXB app and its X, and a configuration of the same data for the binary.
+async fn prepared() -> (World, Customer) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("privnum.toml"), configuration("")).unwrap();
+    let mut world = World::begin(Clock::system().now(), "", folder).await;
+    let app = world.app("AXB", &Value::Null).await;
+    world.number(&app, X).await;
+    world.stop().await;
+    (world, app)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bind_that_was_acknowledged_survives_kill_9() {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let dir = tempfile::tempdir().unwrap();
-    prepare(dir.path()).await;
-    let (mut child, url) = serve(dir.path());
-    let (send, mut acknowledged) = tokio::sync::mpsc::channel(10_000);
+    let (world, app) = prepared().await;
+    let mut process = Process::serve(world.dir.path());
+    let (send, mut acknowledged) = mpsc::channel(10_000);
+    let app = app.of(&process);
     let storms: Vec<_> =
-        (0..CLIENTS).map(|which| tokio::spawn(storm(url.clone(), which, send.clone()))).collect();
+        (0..CLIENTS).map(|which| tokio::spawn(storm(app.clone(), which, send.clone()))).collect();
     drop(send);
     let mut known = Vec::new();
     while let Some(id) = acknowledged.recv().await {
         known.push(id);
         if known.len() == BINDS_BEFORE_THE_KILL {
-            child.kill().unwrap();
+            process.kill();
         }
     }
-    child.wait().unwrap();
     for storm in storms {
         storm.await.unwrap();
     }
     assert!(known.len() >= BINDS_BEFORE_THE_KILL);
+    drop(process);
 
-    let (mut child, url) = serve(dir.path());
-    let client = client();
+    let process = Process::serve(world.dir.path());
+    let app = app.of(&process);
     for id in &known {
-        let answer = signed(client.get(format!("{url}?subscriptionId={id}"))).send().await.unwrap();
-        let answer = answer.text().await.unwrap();
-        assert!(answer.contains("\"resultcode\":\"0\""), "{id}: {answer}");
+        let answer = app.get(AXB, &format!("subscriptionId={id}")).await;
+        assert_eq!(answer.code(), (200, "0".into()), "{id}: {}", answer.text());
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushes_of_an_acknowledged_report_survive_kill_9() {
+    let (world, app) = prepared().await;
+    let mut process = Process::serve(world.dir.path());
+    app.of(&process).bind_axb(X, A, B).await;
+    world.receiver.react(STATUS, Reaction::Hang(Arc::new(Semaphore::new(0))));
+    assert_eq!(process.switch().report(&Switch::answered("c", A, X)).await, [5, 0, 0]);
+    let under_way = world.receiver.next(STATUS).await;
+    process.kill();
+    drop(process);
+
+    world.receiver.react(STATUS, Reaction::Answer(200, ""));
+    let _process = Process::serve(world.dir.path());
+    let mut pushes = Vec::new();
+    for _ in 0..5 {
+        pushes.push(world.receiver.next(STATUS).await);
+    }
+    let told: Vec<_> = pushes.iter().map(Pushed::event).collect();
+    assert_eq!(told, ["callin", "callout", "alerting", "answer", "disconnect"]);
+    assert_eq!(pushes[0].body, under_way.body, "what was under way is pushed again");
+    assert_eq!(world.receiver.next(FEE).await.json()["feeLst"][0]["ulFailReason"], 0);
 }

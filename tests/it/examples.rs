@@ -159,15 +159,12 @@ impl Play {
         for piece in pieces(expected) {
             let text = match piece {
                 Piece::Text(text) => text.to_owned(),
-                Piece::Name(name) => match self.known.get(name) {
-                    Some(text) => text.clone(),
-                    None => {
-                        let text = rest.split('"').next().unwrap_or_default();
-                        assert!(!text.is_empty(), "{place}: nothing stands for {name} in {sent}");
-                        self.known.insert(name.into(), text.into());
-                        text.to_owned()
-                    }
-                },
+                Piece::Name(name) => {
+                    let here = rest.split('"').next().unwrap_or_default();
+                    let known = self.known.entry(name.into()).or_insert_with(|| here.into());
+                    assert!(!known.is_empty(), "{place}: nothing stands for {name} in {sent}");
+                    known.clone()
+                }
             };
             rest = rest.strip_prefix(&text).unwrap_or_else(mismatch);
         }
@@ -193,8 +190,9 @@ enum Piece<'t> {
 /// Plain text and `${name}`s in turn.
 fn pieces(mut text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
-    while let Some((before, name, after)) =
-        text.split_once("${").and_then(|(before, rest)| rest.split_once('}').map(|(name, after)| (before, name, after)))
+    while let Some((before, name, after)) = text
+        .split_once("${")
+        .and_then(|(before, rest)| rest.split_once('}').map(|(name, after)| (before, name, after)))
     {
         pieces.extend([Piece::Text(before), Piece::Name(name)]);
         text = after;

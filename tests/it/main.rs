@@ -3,11 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod auth;
 mod callbacks;
 mod calls;
+mod causes;
 mod crash;
 mod documents;
 mod examples;
+mod hostile;
 mod operator;
 mod quickstart;
 mod tidy;

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::{Asked, Fault, OPERATOR, OperatorApi, PageAsked};
 use crate::api::customer;
@@ -47,10 +48,20 @@ impl OperatorApi {
                 |row| self.binding(&row.binding, Some((row.cause, row.at))),
             ));
         }
-        let live = LiveFilter { filter, before: page.page.before, now: self.engine.shared().clock.now() };
-        let limit = page.page.limit;
-        let found = self.engine.survey(move |engine| live.newest(engine, limit)).await?;
-        Ok(page.reply(&found, AnyBinding::id, |binding| self.binding(binding, None)))
+        let now = self.engine.shared().clock.now();
+        let filter = Arc::new(LiveFilter { filter, before: page.page.before, now });
+        let (limit, looked_for) = (page.page.limit, Arc::clone(&filter));
+        let found = self.engine.survey(move |engine| looked_for.newest(engine, limit)).await?;
+        let directory = &self.engine.shared().registry.directory;
+        Ok(page.reply_present(
+            &found,
+            |id| *id,
+            |id| {
+                // One that was unbound a moment ago is left out.
+                let binding = directory.binding(*id).filter(|binding| filter.fits(binding))?;
+                Some(self.binding(&binding, None))
+            },
+        ))
     }
 
     /// One that ended is shown too, as long as it is kept.
@@ -124,16 +135,20 @@ struct LiveFilter {
 }
 
 impl LiveFilter {
-    /// The newest bindings that fit, at most so many.
+    /// The ids of the newest bindings that fit, at most so many, the newest first.
     ///
     /// A binding or an X number is looked up. Otherwise each page looks at every X number there is, and without
-    /// a party at every id on it: some 0.1 s for ten million, on a thread of its own. No more is kept than is
-    /// shown, and no X number is held longer than it takes to look at it, so nobody waits for the list.
-    fn newest(&self, engine: &Engine, at_most: usize) -> Vec<AnyBinding> {
+    /// a party at every id on it, on a thread of its own. No more is kept than is shown, and bindings are
+    /// looked at one X number at a time, so that neither the writer nor a route waits for the list.
+    fn newest(&self, engine: &Engine, at_most: usize) -> Vec<BindingId> {
         let directory = &engine.shared().registry.directory;
         let mut newest = Newest { at_most, before: self.before, ids: BinaryHeap::new() };
         match (self.filter.id, self.filter.x) {
-            (Some(id), _) => newest.see(id),
+            (Some(id), _) => directory
+                .binding(id)
+                .filter(|binding| self.fits(binding))
+                .into_iter()
+                .for_each(|binding| newest.see(binding.id())),
             (None, Some(x)) => drop(directory.view(x, |entry| self.look(entry, &mut newest))),
             (None, None) => {
                 for x in self.numbers(engine) {
@@ -141,8 +156,7 @@ impl LiveFilter {
                 }
             }
         }
-        let ids = newest.ids.into_sorted_vec().into_iter();
-        ids.filter_map(|Reverse(id)| directory.binding(id)).filter(|binding| self.fits(binding)).collect()
+        newest.ids.into_sorted_vec().into_iter().map(|Reverse(id)| id).collect()
     }
 
     /// The X numbers to look at.
@@ -157,14 +171,15 @@ impl LiveFilter {
     }
 
     fn look(&self, entry: &Entry, newest: &mut Newest) {
-        let Some(slot) = &entry.slot else { return };
+        let is_ours = self.filter.app.is_none_or(|app| app == entry.record.app);
+        let Some(slot) = entry.slot.as_ref().filter(|_| is_ours) else { return };
         match self.filter.party {
-            Some(party) => slot.by_party(party).into_iter().for_each(|id| newest.see(id)),
-            None => slot.each_id(|id| newest.see(id)),
+            Some(party) => slot.live_of(party, self.now).into_iter().for_each(|id| newest.see(id)),
+            None => slot.each_live(self.now, |id| newest.see(id)),
         }
     }
 
-    /// Also of what was looked up, and of what has changed since it was looked at.
+    /// Whether a binding is one of the list.
     fn fits(&self, binding: &AnyBinding) -> bool {
         let EndedFilter { x, party, app, id } = self.filter;
         let has = |party: E164| match binding {

@@ -49,7 +49,11 @@ impl Fault {
     /// cannot serve it, or the rules of the customer API say no.
     pub fn of_bind(rejection: &Rejection) -> Self {
         match rejection.code {
-            ResultCode::InternalError | ResultCode::FlowControl => Self::from(Unserved::StoreUnavailable),
+            ResultCode::InternalError | ResultCode::FlowControl => Self::new(
+                503,
+                "unavailable",
+                "stopping, overloaded or not able to store; nothing was changed",
+            ),
             ResultCode::InvalidRequest => Self {
                 field: rejection.culprit().map(str::to_owned),
                 resultcode: Some(rejection.code.code()),
@@ -102,8 +106,8 @@ impl From<SettingFault> for Fault {
             SettingFault::NumberExists => (409, "number_exists"),
             SettingFault::NumberNotFound => (404, "number_not_found"),
             SettingFault::NumberBound => (409, "number_bound"),
-            // Nobody is answered with it: what is so already counts as done.
-            SettingFault::Unchanged => (200, "unchanged"),
+            // What is so already counts as done, so nobody is answered with this.
+            SettingFault::Unchanged => (400, "invalid_request"),
         };
         Self::new(status, code, fault.to_string())
     }

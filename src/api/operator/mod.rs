@@ -24,13 +24,13 @@ use self::fault::Fault;
 use super::admission::Admission;
 use super::{bearer, json};
 use crate::config::LiveTokens;
-use crate::domain::id::AppNo;
+use crate::domain::id::{AppNo, RowKey};
 use crate::engine::Engine;
 use crate::engine::job::{Unserved, Who};
 use crate::http::{Refusal, Reply, Request, Service};
 use crate::store::query::{Page, Span};
 use crate::wire::operator::Listed;
-use crate::wire::operator::params::Params;
+use crate::wire::operator::params::{Params, key_cursor};
 
 /// Largest body of a request: 10,000 numbers, and room for their blanks.
 const BODY_BYTES_MAX: usize = 16 * 1_048_576;
@@ -198,14 +198,23 @@ impl PageAsked {
     fn reply<R, T: Serialize>(
         &self,
         rows: &[R],
-        key_of: impl Fn(&R) -> crate::domain::id::RowKey,
+        key_of: impl Fn(&R) -> RowKey,
         show: impl Fn(&R) -> T,
     ) -> Reply {
-        use crate::wire::operator::params::key_cursor;
+        self.reply_present(rows, key_of, |row| Some(show(row)))
+    }
+
+    /// The same for rows of which some may be gone when they are to be shown.
+    fn reply_present<R, T: Serialize>(
+        &self,
+        rows: &[R],
+        key_of: impl Fn(&R) -> RowKey,
+        show: impl Fn(&R) -> Option<T>,
+    ) -> Reply {
         let shown = &rows[..rows.len().min(self.limit)];
         let more = rows.len() > self.limit;
         let next_cursor = shown.last().filter(|_| more).map(|last| key_cursor(self.list, key_of(last)));
-        json(200, &Listed { items: shown.iter().map(show).collect(), next_cursor })
+        json(200, &Listed { items: shown.iter().filter_map(show).collect(), next_cursor })
     }
 }
 

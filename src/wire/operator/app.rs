@@ -122,7 +122,11 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
 fn name(members: &mut Members) -> Result<Option<Box<str>>, Unusable> {
     let Some(name) = members.text("name")? else { return Ok(None) };
     let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    if fits { Ok(Some(name.into())) } else { Err(members.wrong("name", "must have 1 to 64 characters")) }
+    if fits {
+        Ok(Some(name.into()))
+    } else {
+        Err(members.wrong("name", "must have 1 to 64 characters, none of them a control character"))
+    }
 }
 
 fn whitelist(members: &mut Members) -> Result<Option<IpWhitelist>, Unusable> {

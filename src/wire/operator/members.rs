@@ -209,6 +209,6 @@ mod tests {
             assert_eq!(Members::of_body(body.as_bytes()).unwrap_err().field, None, "{body:?}");
         }
         assert!(Members::of_optional_body(b" \n").is_ok());
-        assert!(Members::of_body(&[b'['; 100_000]).is_err());
+        assert!(Members::of_body("[".repeat(100_000).as_bytes()).is_err());
     }
 }

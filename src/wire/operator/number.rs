@@ -65,6 +65,7 @@ pub fn new_numbers_csv(body: &[u8]) -> Result<NewNumbers, Unusable> {
     let header = rows.next().transpose().map_err(unreadable)?;
     let header = header.ok_or_else(|| Unusable::whole("the header row is missing"))?;
     let columns = Columns::of_header(&header)?;
+    let mut lines = Lines { text: body, line: 1, offset: 0 };
     let mut read = NewNumbers::default();
     for row in rows {
         let row = row.map_err(unreadable)?;
@@ -74,16 +75,34 @@ pub fn new_numbers_csv(body: &[u8]) -> Result<NewNumbers, Unusable> {
         match columns.read(&row) {
             Ok(number) => read.numbers.push(number),
             Err(why) => {
-                let line = row.position().map_or(0, csv::Position::line);
+                let line = lines.of_row(row.position().map_or(0, csv::Position::byte));
                 let message = format!("line {line}: {why}");
                 read.failed.push(FailedNumber { number: columns.number(&row), code: "invalid_row", message });
             }
         }
     }
-    if read.numbers.is_empty() && read.failed.is_empty() {
-        return Err(Unusable::whole("there is no row but the header row"));
-    }
     Ok(read)
+}
+
+/// Counts lines as an editor does. The reader's own count is one behind where lines end with CR and LF.
+struct Lines<'b> {
+    text: &'b [u8],
+    line: u64,
+    offset: usize,
+}
+
+impl Lines<'_> {
+    /// The line of the row that begins at this byte or at the first after it that ends no line. Rows are asked
+    /// for in their order.
+    fn of_row(&mut self, byte: u64) -> u64 {
+        let begins = |&at: &usize| !matches!(self.text.get(at), Some(b'\r' | b'\n'));
+        let byte = usize::try_from(byte).unwrap_or(self.text.len());
+        let start = (byte..self.text.len()).find(begins).unwrap_or(self.text.len());
+        let passed = self.text.get(self.offset..start).unwrap_or_default();
+        self.line += passed.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        self.offset = self.offset.max(start);
+        self.line
+    }
 }
 
 /// Where each of [`COLUMNS`] stands in a row.
@@ -238,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_csv_is_read_by_its_header_row_and_bad_rows_are_named_by_their_line() {
-        let csv = "\u{feff}appKey, number ,sms\r\nkey,+8617000000001,TRUE\nkey\nkey,+8617000000002,perhaps\n\
+        let csv = "\u{feff}appKey, number ,sms\r\nkey,+8617000000001,TRUE\r\nkey\r\n\nkey,+8617000000002,perhaps\n\
                    \nkey,\"+8617000000003\",\n";
         let read = new_numbers_csv(csv.as_bytes()).unwrap();
         let number = |number: &str, sms| NewNumber {
@@ -251,7 +270,7 @@ mod tests {
         let failed: Vec<_> = read.failed.iter().map(|row| (&*row.number, &*row.message)).collect();
         let expected = [
             ("", "line 3: 1 fields where the header row has 3"),
-            ("+8617000000002", "line 4: sms must be true or false"),
+            ("+8617000000002", "line 5: sms must be true or false"),
         ];
         assert_eq!(failed, expected);
     }
@@ -263,7 +282,6 @@ mod tests {
             ("number\n", Some("appKey")),
             ("number,appKey,number\n", Some("number")),
             ("", None),
-            ("number,appKey\n", None),
         ] {
             assert_eq!(new_numbers_csv(csv.as_bytes()).unwrap_err().field.as_deref(), field, "{csv:?}");
         }

@@ -128,3 +128,31 @@ pub fn client_address(text: &str) -> Option<IpAddr> {
         (network.prefix_len() == one_client).then(|| network.addr())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_banned_client_is_named_as_the_list_shows_it_or_by_an_address() {
+        for (shown, address) in
+            [("203.0.113.7", "203.0.113.7"), ("2001:db8:1:2::/64", "2001:db8:1:2::"), ("::1/64", "::1")]
+        {
+            assert_eq!(client_address(shown), Some(address.parse().unwrap()), "{shown}");
+        }
+        assert_eq!(client_address("2001:db8:1:2:3::4"), Some("2001:db8:1:2:3::4".parse().unwrap()));
+        for none in ["203.0.113.0/24", "2001:db8::/32", "localhost", ""] {
+            assert_eq!(client_address(none), None, "{none}");
+        }
+        let network: IpNet = "203.0.113.7/32".parse().unwrap();
+        assert_eq!(client(network), "203.0.113.7");
+        assert_eq!(client("2001:db8:1:2::/64".parse().unwrap()), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn the_body_of_a_delivery_is_shown_as_it_stands() {
+        let body = br#"{"b":1,"a":"\u00e9"}"#;
+        assert_eq!(frozen_body(body).get().as_bytes(), body);
+        assert_eq!(frozen_body(b"no JSON").get(), "null");
+    }
+}

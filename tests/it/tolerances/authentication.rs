@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use privnum::domain::signature::{Scheme, digest};
+use serde_json::json;
 
 use crate::world::http::{Answer, Headers, exchange};
 use crate::world::{AXB, Customer, World};
@@ -70,7 +71,7 @@ async fn a_client_that_writes_chinese_local_time_with_a_z_is_admitted() {
         assert_eq!(admitted(&answer), good, "{created} {}", answer.text());
         assert!(good || refused(&answer, 401, "1010013"), "{created}");
     }
-    world.change_app(&app, |app| app.signatures.plus_eight_hours = false).await;
+    world.change_app(&app, &json!({"acceptPlus8h": false})).await;
     let token = app.token_of("66C92B11FF8A425FB8D4CCFE0ED9ED20", "2026-01-02T11:04:05Z").value();
     assert!(refused(&ask(&app, &[("Authorization", AKSK), ("X-AKSK", &token)]).await, 401, "1010013"));
 }
@@ -83,7 +84,7 @@ async fn one_header_may_be_sent_many_times_unless_the_app_refuses_it() {
     for _ in 0..6 {
         assert!(admitted(&ask(&app, &[("Authorization", AKSK), ("X-AKSK", &token)]).await));
     }
-    world.change_app(&app, |app| app.signatures.refuse_reused_nonce = true).await;
+    world.change_app(&app, &json!({"refuseReusedNonce": true})).await;
     assert!(refused(&ask(&app, &[("Authorization", AKSK), ("X-AKSK", &token)]).await, 401, "1010010"));
     assert!(admitted(&ask(&app, &[("Authorization", AKSK), ("X-AKSK", &app.token().value())]).await));
 }
@@ -127,7 +128,10 @@ async fn a_renamed_type_attribute_is_told_and_the_scheme_word_may_have_any_case(
     assert!(refused(&ask(&app, &[("Authorization", &renamed), ("X-AKSK", &token)]).await, 400, "1023012"));
     for word in ["aksk", "Aksk", "AKSK"] {
         let authorization = AKSK.replace("AKSK", word);
-        assert!(admitted(&ask(&app, &[("Authorization", &authorization), ("X-AKSK", &token)]).await), "{word}");
+        assert!(
+            admitted(&ask(&app, &[("Authorization", &authorization), ("X-AKSK", &token)]).await),
+            "{word}"
+        );
     }
 }
 

@@ -36,11 +36,13 @@ async fn a_receiver_that_takes_the_attributes_by_position_verifies_our_signature
     let (world, app, events, cdr) = after_a_call().await;
     for push in events.iter().chain([&cdr]) {
         assert!(push.header("Authorization").starts_with("WSSE realm=\"SDP\""));
-        let texts: Vec<_> = push.header("X-WSSE").split(',').map(|part| part.split('"').nth(1).unwrap()).collect();
+        let texts: Vec<_> =
+            push.header("X-WSSE").split(',').map(|part| part.split('"').nth(1).unwrap()).collect();
         let [username, sent, nonce, created] = texts.as_slice() else { panic!("{texts:?}") };
         assert_eq!(*username, app.key);
         assert_eq!(*sent, STANDARD.encode(digest(Scheme::Wsse, &app.secret, nonce, created)));
-        let names: Vec<_> = push.header("X-WSSE").split(',').map(|part| part.split('=').next().unwrap()).collect();
+        let names: Vec<_> =
+            push.header("X-WSSE").split(',').map(|part| part.split('=').next().unwrap()).collect();
         assert_eq!(names, ["UsernameToken Username", "PasswordDigest", "Nonce", "Created"]);
     }
     drop(world);
@@ -63,7 +65,9 @@ async fn any_200_is_success_whatever_its_body_and_nothing_else_is() {
     for body in ["", "Receive call event. \n ", "{\"result\":true}", "验签失败"] {
         assert_eq!(pushes_within_a_minute(Reaction::Answer(200, body)).await, 1, "{body:?}");
     }
-    for reaction in [Reaction::Answer(500, ""), Reaction::Answer(201, ""), Reaction::Answer(302, ""), Reaction::Close] {
+    for reaction in
+        [Reaction::Answer(500, ""), Reaction::Answer(201, ""), Reaction::Answer(302, ""), Reaction::Close]
+    {
         assert_eq!(pushes_within_a_minute(reaction.clone()).await, 2, "{reaction:?}");
     }
 }
@@ -88,7 +92,10 @@ async fn every_event_has_its_word_and_the_members_that_receivers_read() {
             assert!(status[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {status}");
         }
         assert_is_time(&status["timestamp"]);
-        assert_eq!(push.event() == "disconnect", status["stateCode"].is_u64() && status["stateDesc"].is_string());
+        assert_eq!(
+            push.event() == "disconnect",
+            status["stateCode"].is_u64() && status["stateDesc"].is_string()
+        );
     }
 }
 

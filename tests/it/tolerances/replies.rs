@@ -8,7 +8,11 @@ use crate::world::{A, AX, AX_CALLEE, AXB, B, World, X};
 /// 34, 36, 37: exactly 200, a body, a string of digits, ASCII, no byte order mark.
 fn succeeded(answer: &Answer) -> Value {
     assert_eq!(answer.code(), (200, "0".into()), "{}", answer.text());
-    assert!(answer.text().starts_with("{\"resultcode\":\"0\",\"resultdesc\":\"Success\""), "{}", answer.text());
+    assert!(
+        answer.text().starts_with("{\"resultcode\":\"0\",\"resultdesc\":\"Success\""),
+        "{}",
+        answer.text()
+    );
     answer.json()
 }
 
@@ -80,8 +84,11 @@ async fn a_query_that_finds_something_has_list_and_count_and_one_that_finds_noth
     let found = axb.get(AXB, &query).await.json();
     assert_eq!((&found["totalCount"], found["relationNumList"].as_array().unwrap().len()), (&json!(1), 1));
     world.advance(std::time::Duration::from_secs(60)).await;
-    for query in [query.as_str(), "subscriptionId=0167ecc9-0000-4eec-b671-0a7dab2ba78c", "relationNum=%2B8617000000001"]
-    {
+    for query in [
+        query.as_str(),
+        "subscriptionId=0167ecc9-0000-4eec-b671-0a7dab2ba78c",
+        "relationNum=%2B8617000000001",
+    ] {
         assert_eq!(axb.get(AXB, query).await.code(), (403, "1012007".into()), "{query}");
     }
 }

@@ -32,11 +32,14 @@ async fn a_signal_makes_new_connections_use_the_new_certificate() {
     Config::load(&dir.path().join("privnum.toml")).unwrap();
     let mut process = Process::serve(dir.path());
     let version = &rustls::version::TLS13;
-    connect(process.customer, &old, version).await.unwrap();
+    connect(process.addresses.customer(), &old, version).await.unwrap();
 
     let new = write_identity(dir.path());
     process.signal("HUP");
     process.wait_for_log("reloaded tokens and certificate");
-    connect(process.customer, &new, version).await.unwrap();
-    assert!(connect(process.customer, &old, version).await.is_err(), "the old certificate is gone");
+    connect(process.addresses.customer(), &new, version).await.unwrap();
+    assert!(
+        connect(process.addresses.customer(), &old, version).await.is_err(),
+        "the old certificate is gone"
+    );
 }

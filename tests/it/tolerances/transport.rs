@@ -2,12 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::http::{Connection, Headers, exchange, request};
+use crate::world::http::{Connection, exchange, header_lines, request};
 use crate::world::{A, AX, AXB, B, Customer, World, X};
-
-fn lines(headers: &Headers) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
-}
 
 fn bind_body() -> String {
     json!({"callerNum": A, "calleeNum": B, "relationNum": X}).to_string()
@@ -25,7 +21,7 @@ async fn a_connection_lives_as_long_as_the_client_wants() {
     let target = format!("{AXB}?subscriptionId={}", bound(&app).await);
     let mut connection = Connection::to(app.gateway()).await;
     for _ in 0..3 {
-        let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{}\r\n", lines(&app.signed()));
+        let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{}\r\n", header_lines(&app.signed()));
         connection.send(head).await;
         assert_eq!(connection.answer().await.unwrap().code(), (200, "0".into()));
     }
@@ -39,11 +35,15 @@ async fn a_connection_lives_as_long_as_the_client_wants() {
 async fn an_http_1_0_client_gets_a_plain_body_with_its_length_and_then_the_close() {
     let (_world, app) = World::axb().await;
     let body = bind_body();
-    let head = format!("POST {AXB} HTTP/1.0\r\n{}Content-Length: {}\r\n\r\n", lines(&app.signed()), body.len());
+    let head = format!(
+        "POST {AXB} HTTP/1.0\r\n{}Content-Length: {}\r\n\r\n",
+        header_lines(&app.signed()),
+        body.len()
+    );
     let mut connection = Connection::to(app.gateway()).await;
     connection.send(head + &body).await;
     let answer = connection.answer().await.unwrap();
-    assert_eq!(answer.code(), (200, "0".into()));
+    assert_eq!((answer.version.as_str(), answer.code()), ("HTTP/1.0", (200, "0".into())));
     assert!(answer.header("Content-Length").is_some() && answer.header("Transfer-Encoding").is_none());
     assert!(connection.is_closed().await);
 }
@@ -55,7 +55,7 @@ async fn a_chunked_body_is_read() {
     let body = bind_body();
     let (first, second) = body.split_at(20);
     let mut connection = Connection::to(app.gateway()).await;
-    let signed = lines(&app.signed());
+    let signed = header_lines(&app.signed());
     let head = format!("POST {AXB} HTTP/1.1\r\nHost: h\r\n{signed}Transfer-Encoding: chunked\r\n\r\n");
     connection.send(format!("{head}14\r\n{first}\r\n")).await;
     connection.send(format!("{:x}\r\n{second}\r\n0\r\n\r\n", second.len())).await;
@@ -140,7 +140,8 @@ async fn the_order_of_headers_does_not_matter() {
     headers.push(("User-Agent".into(), "a client".into()));
     for turn in 0..headers.len() {
         headers.rotate_left(turn);
-        let answer = exchange(app.gateway(), format!("POST {AXB} HTTP/1.1\r\n{}\r\n{body}", lines(&headers)));
+        let answer =
+            exchange(app.gateway(), format!("POST {AXB} HTTP/1.1\r\n{}\r\n{body}", header_lines(&headers)));
         let (_, code) = answer.await.code();
         assert_eq!(code, if turn == 0 { "0" } else { "1012010" });
     }

@@ -1,7 +1,6 @@
 //! A customer's application: it signs what it asks, by the clock of the world.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
@@ -12,7 +11,8 @@ use privnum::wire::time_text::format_created;
 use serde_json::{Value, json};
 
 use super::Addresses;
-use super::http::{Answer, Headers, exchange, request};
+use super::http::{Answer, Headers, request, try_exchange};
+use super::process::Process;
 
 pub const AXB: &str = "/rest/caas/relationnumber/partners/v1.0";
 pub const AX: &str = "/rest/provision/caas/privatenumber/v1.0";
@@ -57,6 +57,24 @@ impl Customer {
         Self { scheme, ..self.clone() }
     }
 
+    /// Somebody who signs with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self { secret: secret.into(), ..self.clone() }
+    }
+
+    /// Somebody who says to be another app.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.into(), ..self.clone() }
+    }
+
+    /// The same app as a customer of a process of its own, which goes by the clock on the wall.
+    #[must_use]
+    pub fn of(&self, process: &Process) -> Self {
+        Self { clock: Clock::system(), addresses: process.addresses.clone(), ..self.clone() }
+    }
+
     /// Where the customer listener is now.
     pub fn gateway(&self) -> SocketAddr {
         self.addresses.customer()
@@ -94,7 +112,14 @@ impl Customer {
 
     /// Asks with these headers and nothing else.
     pub async fn ask_with(&self, headers: &Headers, method: &str, target: &str, body: &[u8]) -> Answer {
-        exchange(self.gateway(), request(method, target, headers, body)).await
+        let bytes = request(method, target, headers, body);
+        try_exchange(self.gateway(), bytes).await.expect("an answer, not a close")
+    }
+
+    /// Asks a gateway that may die meanwhile.
+    pub async fn try_post(&self, target: &str, body: &Value) -> Option<Answer> {
+        let bytes = request("POST", target, &self.signed(), body.to_string().as_bytes());
+        try_exchange(self.gateway(), bytes).await
     }
 
     /// Asks as a well-behaved client does.
@@ -138,9 +163,4 @@ impl Customer {
         assert_eq!(answer.code(), (200, "0".into()), "{}", answer.text());
         answer.member("subscriptionId")
     }
-}
-
-/// A shared list of where the listeners are; a restart moves them.
-pub(super) fn shared(addresses: [SocketAddr; 3]) -> Addresses {
-    Addresses(Arc::new(std::sync::Mutex::new(addresses)))
 }

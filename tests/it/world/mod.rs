@@ -18,10 +18,8 @@ use std::time::Duration;
 use privnum::app::Gateway;
 use privnum::clock::{Clock, ClockHand};
 use privnum::config::Config;
-use privnum::domain::customer::CustomerApp;
 use privnum::domain::signature::Scheme;
 use privnum::domain::time::Timestamp;
-use privnum::engine::job::SettingChange;
 use privnum::wire::time_text::parse_switch_time;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -53,6 +51,10 @@ pub const NUMBER_STATUS: &str = "/number-status";
 pub struct Addresses(Arc<Mutex<[SocketAddr; 3]>>);
 
 impl Addresses {
+    fn new(addresses: [SocketAddr; 3]) -> Self {
+        Self(Arc::new(Mutex::new(addresses)))
+    }
+
     fn of(gateway: &Gateway) -> [SocketAddr; 3] {
         [gateway.customer, gateway.switch, gateway.operator]
     }
@@ -114,7 +116,7 @@ impl World {
         let config = configuration(more);
         let parsed = Config::parse(&config, dir.path()).unwrap();
         let gateway = Gateway::start(&parsed, clock.clone()).await.unwrap();
-        let addresses = customer::shared(Addresses::of(&gateway));
+        let addresses = Addresses::new(Addresses::of(&gateway));
         let receiver = Receiver::start().await;
         Self { gateway: Some(gateway), receiver, clock, hand, addresses, config, dir }
     }
@@ -171,15 +173,17 @@ impl World {
         assert_eq!(added.json()["added"], 1, "{}", added.text());
     }
 
-    /// Changes an app as an operator does, with immediate effect.
-    pub async fn change_app(&self, app: &Customer, change: impl FnOnce(&mut CustomerApp)) {
-        let engine = self.gateway().engine();
-        let known = engine.shared().registry.customers.by_key(&app.key).expect("a known app");
-        let mut changed = CustomerApp::clone(&known);
-        change(&mut changed);
-        let change =
-            SettingChange::ChangeApp { app: changed.into(), action: "app.change", what: String::new() };
-        engine.change("test", change).await.unwrap().unwrap();
+    /// Changes settings of an app as an operator does, with immediate effect.
+    pub async fn change_app(&self, app: &Customer, settings: &Value) {
+        let changed = self.operator().ask("PATCH", &format!("apps/{}", app.key), settings).await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+    }
+
+    /// Suspends an app, or resumes it.
+    pub async fn suspend(&self, app: &Customer, suspended: bool) {
+        let verb = if suspended { "suspend" } else { "resume" };
+        let done = self.operator().ask("POST", &format!("apps/{}/{verb}", app.key), &Value::Null).await;
+        assert_eq!(done.status, 200, "{}", done.text());
     }
 
     pub fn switch(&self) -> Switch {

@@ -1,14 +1,15 @@
 //! The real binary, for what only a process can show: `kill -9`, signals.
 
 use std::io::{BufRead, BufReader, Lines};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+
+use super::{Addresses, Switch};
 
 /// `privnum serve` on the configuration `privnum.toml` in a folder. Killed when dropped.
 pub struct Process {
     child: Child,
-    pub customer: SocketAddr,
+    pub addresses: Addresses,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -24,10 +25,17 @@ impl Process {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let customer = line.split("customer=").nth(1).unwrap_or_else(|| panic!("{line:?}"));
-        let customer = customer.split(' ').next().unwrap().parse().unwrap();
+        let address = |name: &str| {
+            let rest = line.split(name).nth(1).unwrap_or_else(|| panic!("{line:?}"));
+            rest.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let addresses = Addresses::new(["customer=", "switch=", "operator="].map(address));
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, customer, log }
+        Self { child, addresses, log }
+    }
+
+    pub fn switch(&self) -> Switch {
+        Switch(self.addresses.clone())
     }
 
     /// Sends a signal by its name, such as `HUP`.

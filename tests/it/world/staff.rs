@@ -45,7 +45,8 @@ impl Switch {
 
     /// One stage of a call at `ts`, under an id made of both.
     pub fn event(call: &str, stage: &str, ts: &str, more: &Value) -> Value {
-        let mut event = json!({"eventId": format!("{call}-{stage}"), "callId": call, "event": stage, "ts": ts});
+        let mut event =
+            json!({"eventId": format!("{call}-{stage}"), "callId": call, "event": stage, "ts": ts});
         for (name, value) in more.as_object().into_iter().flatten() {
             event[name] = value.clone();
         }
@@ -92,8 +93,7 @@ impl Operator {
     /// Asks for a path below `/operator/v1/`.
     pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let bytes =
-            request(method, &format!("/operator/v1/{path}"), &Self::headers(), body.as_bytes());
+        let bytes = request(method, &format!("/operator/v1/{path}"), &Self::headers(), body.as_bytes());
         exchange(self.address(), bytes).await
     }
 }
