@@ -4,6 +4,8 @@ import pathlib
 import sys
 import tempfile
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "client"))
+
 import capture
 import faults
 import lab
