@@ -38,6 +38,9 @@ dir = "data"
 token = "{OPERATOR}"
 [switch]
 token = "{SWITCH}"
+[allocation]
+# The same people meet others on the same X again at once.
+quarantine_secs = 0
 """)
     process = subprocess.Popen([privnum, "serve", "--config", str(folder / "privnum.toml")], stdout=subprocess.PIPE,
                                text=True)
