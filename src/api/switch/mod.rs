@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hyper::Method;
 
-use super::{bearer, json};
+use super::{json, switch_token};
 use crate::config::LiveTokens;
 use crate::engine::Engine;
 use crate::engine::job::{ReportCount, SettingChange, SettingFault, Unserved};
@@ -68,7 +68,7 @@ impl SwitchApi {
         {
             return Err(Fault::NotFound);
         }
-        if !bearer(&request.headers).is_some_and(|token| self.tokens.load().accept(token)) {
+        if !switch_token(&request.headers).is_some_and(|token| self.tokens.load().accept(&token)) {
             return Err(Fault::Unauthorized);
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;

@@ -1,0 +1,59 @@
+"""What reached each phone, read back from the packet capture, and the search for what should not have."""
+
+import socket
+import struct
+import subprocess
+
+
+class Capture:
+    """tcpdump on the loopback interface, from start to stop."""
+
+    def __init__(self, file, addresses):
+        self.file = file
+        wanted = " or ".join(f"host {address}" for address in addresses)
+        self.process = subprocess.Popen(
+            ["tcpdump", "-i", "lo", "-U", "-n", "-B", "16384", "-w", str(file), f"udp and ({wanted})"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        # tcpdump says on stderr that it listens.
+        self.process.stderr.readline()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        return list(packets(self.file))
+
+
+def packets(file):
+    """(source address, destination address, text of a SIP message) of each UDP packet that carries one."""
+    with open(file, "rb") as capture:
+        head = capture.read(24)
+        order = "<" if head[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+        while record := capture.read(16):
+            length = struct.unpack(order + "4I", record)[2]
+            frame = capture.read(length)
+            ip = frame[14:]
+            start = (ip[0] & 15) * 4 + 8
+            payload = ip[start:]
+            if b"SIP/2.0" in payload[:400]:
+                source, destination = (socket.inet_ntoa(ip[at:at + 4]) for at in (12, 16))
+                yield source, destination, payload.decode("utf-8", "replace")
+
+
+def leaks(seen, pairs, caller_address, callee_address):
+    """Lines of SIP messages that showed a party the other's number or address."""
+    found = []
+    for source, destination, text in seen:
+        if source in (caller_address, callee_address):
+            continue
+        for a, b in pairs:
+            if destination == callee_address:
+                secrets = (a, caller_address)
+            elif destination == caller_address:
+                secrets = (b, callee_address)
+            else:
+                continue
+            for line in text.splitlines():
+                # The callee's own number stands where it is called; a party may see itself.
+                if any(secret in line for secret in secrets):
+                    found.append(f"to {destination}: {line}")
+    return found

@@ -1,0 +1,91 @@
+"""Parts of the installation die under calls. No event and no CDR may be lost. Each function returns its problems; its
+doc string is its name in the table."""
+
+import lab
+from cases import REFUSED, TALKED
+
+SIGKILL = 9
+CALLS = 30
+
+
+def talk(suite, while_calling, count=CALLS):
+    """`count` calls, ten a second, with `while_calling` run in their midst. Returns the callers' exit code."""
+    pairs = suite.pairs(count)
+    x = suite.axb_x
+    bound = [suite.axb.bind_axb("+" + a, "+" + b, "+" + x) for a, b in pairs]
+    sipp = lab.Phones(suite.world.folder)
+    try:
+        sipp.callee("b_answers", count)
+        caller = sipp.caller("a_hangs_up", [(a, x) for a, _ in pairs])
+        while_calling(caller)
+        return caller.wait(90)
+    finally:
+        sipp.end()
+        for subscription in bound:
+            suite.axb.unbind_axb(subscription)
+
+
+def complete(suite, count, *kinds):
+    """What is missing at the customer of `count` calls that each had one of `kinds` of events."""
+    events, cdrs = suite.receiver.calls(count, 30)
+    problems = []
+    if len(cdrs) != count:
+        problems.append(f"{len(cdrs)} CDRs of {count} calls")
+    for told in events.values():
+        if sorted(kind for kind, _ in told) not in [sorted(expected) for expected in kinds]:
+            problems.append(f"events {[kind for kind, _ in told]}")
+    if any(len(records) != 1 for records in cdrs.values()):
+        problems.append("a call has more than one CDR")
+    return problems
+
+
+def gateway_is_killed(suite):
+    """gateway killed for five seconds: no report is lost, new calls get 503"""
+
+    def kill(_):
+        lab.wait_for("calls in the middle", lambda: suite.receiver.arrived.qsize() >= 40, 30)
+        suite.world.stop("gateway", SIGKILL)
+        lab.wait_for("spooled events", lambda: int(suite.world.redis("LLEN", "switch1:events")) >= 100, 30)
+        suite.world.start_gateway()
+
+    talk(suite, kill, 80)
+    return complete(suite, 80, TALKED, REFUSED)
+
+
+def redis_goes_away(suite):
+    """redis away under calls: events wait in memory"""
+
+    def restart(caller):
+        lab.wait_for("calls in the middle", lambda: suite.receiver.arrived.qsize() >= CALLS, 30)
+        suite.world.stop("redis", SIGKILL)
+        lab.wait_for("calls without redis", lambda: suite.receiver.arrived.qsize() >= 3 * CALLS, 30)
+        suite.world.start_redis()
+
+    problems = [] if talk(suite, restart) == 0 else ["a caller's phone failed, see its log"]
+    return problems + complete(suite, CALLS, TALKED)
+
+
+def kamailio_dies_with_spooled_events(suite):
+    """Kamailio killed with the gateway away: spooled events survive, calls in progress are closed"""
+    pairs = suite.pairs(5)
+    bound = [suite.axb.bind_axb("+" + a, "+" + b, "+" + suite.axb_x) for a, b in pairs]
+    world = suite.world
+    sipp = lab.Phones(world.folder)
+    try:
+        sipp.callee("b_answers", 5)
+        sipp.caller("a_waits", [(a, suite.axb_x) for a, _ in pairs])
+        lab.wait_for("answers", lambda: suite.receiver.arrived.qsize() >= 4 * 5, 30)
+        world.stop("gateway", SIGKILL)
+        world.stop("kamailio", SIGKILL)
+    finally:
+        sipp.end()
+    world.start_kamailio()
+    lab.wait_for("reports of lost calls", lambda: int(world.redis("LLEN", "switch1:events")) >= 5, 30)
+    world.start_gateway()
+    problems = complete(suite, 5, TALKED)
+    for subscription in bound:
+        suite.axb.unbind_axb(subscription)
+    return problems
+
+
+ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events]

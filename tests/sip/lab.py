@@ -1,0 +1,246 @@
+"""The laboratory: redis, rtpengine, Kamailio with the shipped configuration, and the real gateway, each on loopback
+addresses of its own, in a folder of its own, ended by pid."""
+
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+CALLER, CALLEE = "127.0.0.20", "127.0.0.30"
+CALLER_SIDE, CALLEE_SIDE = "127.0.0.10", "127.0.0.11"
+GATEWAY, RECEIVER, RELAY = "127.0.0.40", "127.0.0.41", "127.0.0.50"
+SIP = 5060
+RING_MS = 2500
+
+
+def free_port(address):
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        time.sleep(0.02)
+
+
+class Lab:
+    def __init__(self, folder, privnum, mutate=None):
+        self.folder = pathlib.Path(folder)
+        self.privnum, self.mutate = privnum, mutate
+        self.processes = {}
+        self.ports = {name: free_port(GATEWAY) for name in ("customer", "switch", "operator")}
+        self.control = free_port(CALLER_SIDE)
+        self.ng = free_port(RELAY)
+        self.tokens = {name: secrets.token_hex(16) for name in ("switch", "operator")}
+        self.socket = self.folder / "redis.sock"
+
+    def __enter__(self):
+        try:
+            self.start_redis()
+            self.start_rtpengine()
+            self.start_gateway()
+            self.start_kamailio()
+        except BaseException:
+            self.stop_all()
+            self.print_logs()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop_all()
+
+    def print_logs(self):
+        for log in sorted(self.folder.glob("*.log")) + sorted(self.folder.glob("*.err")):
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
+
+    def run(self, name, command, **more):
+        log = open(self.folder / f"{name}.log", "ab")
+        self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                                cwd=self.folder, **more)
+        return self.processes[name]
+
+    def stop(self, name, signal=15):
+        process = self.processes.pop(name, None)
+        if process is None:
+            return
+        process.send_signal(signal)
+        if name == "kamailio" and signal == 9:
+            self.end_workers()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def end_workers(self):
+        """Kamailio's workers outlive a main process that was killed: found by our configuration's path."""
+        for entry in pathlib.Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    command = (entry / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                if str(self.folder / "kamailio.cfg").encode() in command:
+                    os.kill(int(entry.name), 9)
+
+    def stop_all(self):
+        for name in ("kamailio", "gateway", "rtpengine", "redis"):
+            self.stop(name)
+
+    def start_redis(self):
+        self.run("redis", ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
+                           "--appendonly", "yes", "--save", "", "--daemonize", "no"])
+        wait_for("redis", lambda: self.redis("PING") == "PONG")
+
+    def redis(self, *command):
+        done = subprocess.run(["redis-cli", "-s", str(self.socket), *command], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def start_rtpengine(self):
+        self.run("rtpengine", ["rtpengine", "--table=-1", f"--interface={RELAY}", f"--listen-ng={RELAY}:{self.ng}",
+                               "--foreground", "--log-stderr", "--log-level=3", "--delete-delay=0",
+                               "--port-min=30000", "--port-max=39999"])
+        wait_for("rtpengine", lambda: self.answers_ping())
+
+    def answers_ping(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((RELAY, 0))
+            client.settimeout(0.2)
+            client.sendto(b"lab d7:command4:pinge", (RELAY, self.ng))
+            try:
+                return b"pong" in client.recv(2048)
+            except OSError:
+                return False
+
+    def config(self):
+        return f"""
+[listen]
+customer = "{GATEWAY}:{self.ports['customer']}"
+switch = "{GATEWAY}:{self.ports['switch']}"
+operator = "{GATEWAY}:{self.ports['operator']}"
+[store]
+kind = "embedded"
+dir = "data"
+[operator]
+token = "{self.tokens['operator']}"
+[switch]
+token = "{self.tokens['switch']}"
+control_url = "http://{CALLER_SIDE}:{self.control}"
+[callback]
+allow_networks = ["127.0.0.0/8"]
+[allocation]
+quarantine_secs = 0
+"""
+
+    def start_gateway(self):
+        file = self.folder / "privnum.toml"
+        file.write_text(self.config())
+        self.run("gateway", [self.privnum, "serve", "--config", str(file)])
+        wait_for("the gateway", lambda: self.is_ready())
+
+    def is_ready(self):
+        try:
+            with urllib.request.urlopen(f"http://{GATEWAY}:{self.ports['operator']}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def start_kamailio(self):
+        for file in (REPOSITORY / "deploy/kamailio").glob("*.cfg"):
+            shutil.copy(file, self.folder)
+        site = self.folder / "site.cfg"
+        site.write_text(self.site(site.read_text()))
+        if self.mutate:
+            self.mutate(self.folder)
+        (self.folder / "run").mkdir(exist_ok=True)
+        self.run("kamailio", ["kamailio", "-f", str(self.folder / "kamailio.cfg"), "-DD", "-E", "-m", "128", "-M", "8",
+                              "-Y", str(self.folder / "run"), "-P", str(self.folder / "kamailio.pid")])
+        wait_for("Kamailio", lambda: self.answers_options())
+
+    def site(self, text):
+        """The shipped site.cfg with the laboratory's values."""
+        values = {
+            "TRUNK_OUT": f"{CALLEE}:{SIP}", "GATEWAY": f"{GATEWAY}:{self.ports['switch']}",
+            "GATEWAY_TOKEN": self.tokens["switch"], "REDIS_SOCKET": str(self.socket),
+            "RTPENGINE": f"udp:{RELAY}:{self.ng}", "RING_MS": str(RING_MS), "SETUP_MS": "2000",
+        }
+        for word, value in values.items():
+            text, count = re.subn(rf'(?m)^(#!substdef "!SITE_{word}!).*(!g")$', lambda m: m[1] + value + m[2], text)
+            assert count == 1, word
+        return text.replace("listen=tcp:127.0.0.10:8060", f"listen=tcp:{CALLER_SIDE}:{self.control}")
+
+    def answers_options(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.bind((CALLER, 0))
+            phone.settimeout(0.2)
+            port = phone.getsockname()[1]
+            phone.sendto((f"OPTIONS sip:{CALLER_SIDE} SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER}:{port};branch=z9hG4bKlab\r\n"
+                          f"From: <sip:lab@{CALLER}>;tag=1\r\nTo: <sip:{CALLER_SIDE}>\r\nCall-ID: lab\r\n"
+                          "CSeq: 1 OPTIONS\r\nMax-Forwards: 10\r\nContent-Length: 0\r\n\r\n").encode(), (CALLER_SIDE, SIP))
+            try:
+                return b"200 OK" in phone.recv(2048)
+            except OSError:
+                return False
+
+    def operator(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"http://{GATEWAY}:{self.ports['operator']}/operator/v1/{path}", method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.tokens['operator']}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def stop_call(self, call_id):
+        request = urllib.request.Request(f"http://{CALLER_SIDE}:{self.control}/calls/{call_id}/stop", data=b"",
+                                         method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+class Phones:
+    """One run of sipp on each side."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.running = []
+
+    def callee(self, scenario, count, more=()):
+        return self.start(f"callee-{scenario}", ["sipp", "-sf", f"{scenario}.xml", "-i", CALLEE, "-p", str(SIP), "-mi",
+                                                 CALLEE, "-mp", "7100", "-m", str(count), *more])
+
+    def caller(self, scenario, callers, rate=10, more=()):
+        """`callers`: (caller's digits, dialled digits) for each call."""
+        rows = "SEQUENTIAL\n" + "".join(f"{a};{x}\n" for a, x in callers)
+        (self.folder / "callers.csv").write_text(rows)
+        return self.start(f"caller-{scenario}", ["sipp", f"{CALLER_SIDE}:{SIP}", "-sf", f"{scenario}.xml", "-inf",
+                                                 "callers.csv", "-i", CALLER, "-p", str(SIP), "-mi", CALLER, "-mp",
+                                                 "7000", "-m", str(len(callers)), "-r", str(rate), *more])
+
+    def start(self, name, command):
+        log = open(self.folder / f"{name}.log", "wb")
+        process = subprocess.Popen([*command, "-nostdin", "-timeout", "60", "-trace_err", "-error_file",
+                                    str(self.folder / f"{name}.err")],
+                                   cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.running.append(process)
+        return process
+
+    def end(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.running.clear()
