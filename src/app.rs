@@ -215,6 +215,15 @@ pub async fn serve(path: &Path) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// What would keep a gateway with this configuration from starting, as far as files tell: `key: what is
+/// wrong`. The configuration itself has been checked; this reads what it names to the end.
+pub fn unusable_files(config: &Config) -> Vec<String> {
+    let tls = config.tls.as_ref().and_then(|tls| Tls::load(&tls.certificate, &tls.key).err());
+    let areas = area_table(config.allocation.area_table.as_deref()).err();
+    let tls = tls.map(|error| format!("tls: {error}"));
+    tls.into_iter().chain(areas.map(|error| format!("allocation.area_table: {error}"))).collect()
+}
+
 /// The one line on standard output that deployments wait for (interfaces, command line).
 fn announce(gateway: &Gateway) -> std::io::Result<()> {
     let Gateway { customer, switch, operator, .. } = gateway;

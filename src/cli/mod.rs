@@ -1,5 +1,6 @@
 //! The command line (interfaces, "Command line").
 
+pub mod operator;
 pub mod quickstart;
 pub mod sign;
 
@@ -13,7 +14,17 @@ use crate::config::Config;
 
 /// A privacy-number gateway: two people call each other through a lent number and never learn each other's.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "First steps:\n  \
+        privnum quickstart               see it work, without any configuration\n  \
+        privnum serve --config FILE      run it\n\n\
+        The commands for operators ask a running gateway. Say once which:\n  \
+        export PRIVNUM_OPERATOR=http://127.0.0.1:8082\n  \
+        export PRIVNUM_TOKEN=...         or use --token-file operator.token\n  \
+        privnum call show SESSION_ID     what happened in this call, and why"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -24,20 +35,28 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the gateway. Prints `ready customer=.. switch=.. operator=..` when everything answers.
+    #[command(after_help = "Example:\n  privnum serve --config /etc/privnum/config.toml\n\n\
+        SIGTERM stops it in good order, SIGHUP makes it read certificates and tokens again.")]
     Serve {
         /// The configuration file; deploy/config.example.toml explains every key.
-        #[arg(long)]
+        #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Show the main job with no configuration: bind, call, callbacks; then keep serving.
     Quickstart(quickstart::Options),
-    /// Check a configuration file. Prints every problem with its key, or `ok`.
+    /// Check a configuration file and the files it names. Prints every problem with its key, or `ok`.
+    #[command(
+        after_help = "Example:\n  privnum check-config /etc/privnum/config.toml && systemctl reload privnum"
+    )]
     CheckConfig {
         /// The configuration file.
         file: PathBuf,
     },
     /// Print the two authentication headers of a customer request, for `curl -H @-`.
     Sign(sign::Options),
+    /// Look at a running gateway and steer it.
+    #[command(flatten)]
+    Operator(Box<operator::Command>),
 }
 
 /// Runs a command.
@@ -52,10 +71,16 @@ pub async fn run(cli: Cli) -> ExitCode {
         },
         Command::Quickstart(options) => quickstart::run(options).await,
         Command::CheckConfig { file } => match Config::load(&file) {
-            Ok(_) => {
-                say("ok");
-                ExitCode::SUCCESS
-            }
+            Ok(config) => match crate::app::unusable_files(&config).as_slice() {
+                [] => {
+                    say("ok");
+                    ExitCode::SUCCESS
+                }
+                problems => {
+                    complain(&problems.join("\n"));
+                    ExitCode::FAILURE
+                }
+            },
             Err(problems) => {
                 complain(problems.to_string().trim_end());
                 ExitCode::FAILURE
@@ -65,6 +90,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             say(&sign::headers(&options));
             ExitCode::SUCCESS
         }
+        Command::Operator(command) => operator::run(*command).await,
     }
 }
 

@@ -5,26 +5,44 @@ use clap::{Args, ValueEnum};
 use crate::clock::Clock;
 use crate::domain::signature::{Scheme, authorization_value, digest, header_name, header_value};
 use crate::engine::random;
-use crate::wire::time_text::format_created;
+use crate::wire::time_text::{format_created, parse_created};
 
 /// What to sign with.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The headers are good for the gateway's auth.clock_skew_secs, 5 minutes if nothing else is \
+    configured: sign anew for each request.\n\nExample:\n  privnum sign --key taxi --secret SECRET |\n    \
+    curl -sS -H @- \\\n      'http://127.0.0.1:8080/rest/caas/relationnumber/partners/v1.0?relationNum=%2B8617000000001'\n\n\
+    Arguments are shown to everybody on the machine: on a shared one put the secret into the environment variable \
+    PRIVNUM_SECRET instead."
+)]
 pub struct Options {
     /// The app's key.
-    #[arg(long)]
+    #[arg(long, value_parser = attribute)]
     pub key: String,
     /// The app's secret.
-    #[arg(long)]
+    #[arg(long, env = "PRIVNUM_SECRET", hide_env_values = true)]
     pub secret: String,
     /// Which signature.
     #[arg(long, value_enum, default_value_t = SchemeWord::Aksk)]
     pub scheme: SchemeWord,
-    /// Instead of a random nonce.
-    #[arg(long)]
+    /// Instead of a random nonce: 1 to 128 visible ASCII characters.
+    #[arg(long, value_parser = attribute)]
     pub nonce: Option<String>,
-    /// Instead of the time now, as yyyy-MM-ddTHH:mm:ssZ.
-    #[arg(long)]
+    /// Instead of the time now: yyyy-MM-ddTHH:mm:ssZ.
+    #[arg(long, value_name = "TIME", value_parser = created)]
     pub created: Option<String>,
+}
+
+/// What may stand between the quotation marks of a header.
+fn attribute(text: &str) -> Result<String, &'static str> {
+    let fits =
+        (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if fits { Ok(text.to_owned()) } else { Err("must be 1 to 128 visible ASCII characters without \"") }
+}
+
+fn created(text: &str) -> Result<String, &'static str> {
+    parse_created(text).map(|_| text.to_owned()).ok_or("must be a time such as 2026-01-02T03:04:05Z")
 }
 
 /// Which signature.

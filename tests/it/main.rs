@@ -8,6 +8,7 @@ mod bindings;
 mod callbacks;
 mod calls;
 mod causes;
+mod cli;
 mod crash;
 mod documents;
 mod examples;

@@ -28,6 +28,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/engine", &["hyper::", "crate::api", "serde"]),
     ("src/http", &["crate::domain", "crate::engine", "crate::wire"]),
     ("src/api", &["reqwest", "rusqlite"]),
+    ("src/cli/operator", &["crate::app", "crate::engine", "crate::registry", "crate::store"]),
 ];
 
 const TOP_LEVEL: &[&str] = &[
