@@ -11,7 +11,7 @@ use super::client::Query;
 use super::delivery::Delivery;
 use super::fault::Fault;
 use super::list::{Column, Listing, Paging};
-use super::output::Details;
+use super::output::{Details, plain};
 use super::story;
 use super::table::{Kind, Table};
 use super::word::{between, maybe_second, millisecond, span, state_code, with_distance};
@@ -147,7 +147,7 @@ async fn show(shell: &mut Shell, session_id: &str) -> Result<(), Fault> {
     deliveries.reverse();
 
     shell.out.details(&details(&call, shell.now))?;
-    shell.out.line(&format!("\n{}", story::of(&call, &cdrs, &deliveries)))?;
+    shell.out.line(&format!("\n{}", plain(&story::of(&call, &cdrs, &deliveries))))?;
     if let Some(decision) = &call.decision {
         shell.out.line("")?;
         shell.out.details(&decision.details(&call))?;

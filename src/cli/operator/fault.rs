@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use super::output::plain;
+
 /// Why a command did not work. None of these texts ever holds the operator's token.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -81,7 +83,7 @@ impl Fault {
             Self::ReaderGone | Self::Partly => return None,
         };
         if !json {
-            return Some(format!("error: {message}"));
+            return Some(plain(&format!("error: {message}")).into_owned());
         }
         Some(envelope(&Refusal { code: code.into(), message, field: None, resultcode: None }))
     }
@@ -106,7 +108,7 @@ impl Refusal {
             ),
             _ => {}
         }
-        super::output::plain(&text).into_owned()
+        plain(&text).into_owned()
     }
 }
 

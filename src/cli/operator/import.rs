@@ -174,7 +174,7 @@ impl Import<'_> {
             let row = portion.row_of(failed);
             self.fail(&row)?;
         }
-        self.shell.out.flush()
+        read_or_not(self.shell.out.flush())
     }
 
     /// Reports a row, at once: of a long file there may be more than one wants to keep.
@@ -189,23 +189,32 @@ impl Import<'_> {
             plain(&format!("line {line}  {number}  {code}: {message}")).replace('\n', "\\n")
         };
         let out = &mut self.shell.out;
-        self.bar.suspend(|| out.line(&text).and_then(|()| out.flush()))
+        read_or_not(self.bar.suspend(|| out.line(&text).and_then(|()| out.flush())))
     }
 
     fn open(&mut self) -> Result<(), Fault> {
-        if self.shell.out.is_json() { self.shell.out.line("{\"failed\":[") } else { Ok(()) }
+        read_or_not(if self.shell.out.is_json() { self.shell.out.line("{\"failed\":[") } else { Ok(()) })
     }
 
     /// The summary. When the import broke off a machine finds no end of the object, and people the count.
     fn close(&mut self, outcome: &Result<(), Fault>) -> Result<(), Fault> {
         let Tally { rows, added } = self.tally;
-        match (self.shell.out.is_json(), outcome) {
-            (true, Ok(())) => self.shell.out.line(&format!("],\"rows\":{rows},\"added\":{added}}}"))?,
-            (true, Err(_)) => {}
-            (false, Ok(())) => self.shell.out.line(&self.tally.told("rows"))?,
-            (false, Err(_)) => self.shell.out.line(&format!("Added {added} numbers before that."))?,
-        }
-        self.shell.out.flush()
+        let out = &mut self.shell.out;
+        let said = match (out.is_json(), outcome) {
+            (true, Ok(())) => out.line(&format!("],\"rows\":{rows},\"added\":{added}}}")),
+            (true, Err(_)) => Ok(()),
+            (false, Ok(())) => out.line(&self.tally.told("rows")),
+            (false, Err(_)) => out.line(&format!("Added {added} numbers before that.")),
+        };
+        read_or_not(said.and_then(|()| out.flush()))
+    }
+}
+
+/// An import goes on to its end also when nobody reads its reports any more.
+fn read_or_not(written: Result<(), Fault>) -> Result<(), Fault> {
+    match written {
+        Err(Fault::ReaderGone) => Ok(()),
+        other => other,
     }
 }
 

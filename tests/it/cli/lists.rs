@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use super::{command, operator, run};
+use super::{command, csv, operator, run};
 use crate::world::{A, AXB, B, World, X};
 
 #[tokio::test]
@@ -102,8 +102,7 @@ async fn a_body_of_the_customers_own_kind_is_bound_as_it_is() {
 #[tokio::test]
 async fn pages_are_fetched_as_they_are_needed() {
     let (world, app) = World::axb().await;
-    let file =
-        format!("number\n{}", (0..1_500).fold(String::new(), |text, n| format!("{text}+8617100{n:06}\n")));
+    let file = csv("number", 1_500, |n| format!("+8617100{n:06}"));
     let import = command(&world, &format!("number import - --app {}", app.key));
     assert_eq!(run(import, &file).await.worked(), "Added all 1500 rows.\n");
 
@@ -122,8 +121,7 @@ async fn pages_are_fetched_as_they_are_needed() {
 #[tokio::test]
 async fn a_reader_that_has_seen_enough_is_no_failure() {
     let (world, app) = World::axb().await;
-    let file =
-        format!("number\n{}", (0..3_000).fold(String::new(), |text, n| format!("{text}+8617100{n:06}\n")));
+    let file = csv("number", 3_000, |n| format!("+8617100{n:06}"));
     run(command(&world, &format!("number import - --app {}", app.key)), &file).await.worked();
     let mut list = command(&world, "number list --all --json");
     let ended = tokio::task::spawn_blocking(move || {

@@ -63,6 +63,12 @@ async fn run(mut command: Command, input: &str) -> Ran {
     Ran { code: ended.status.code().unwrap(), out: text(ended.stdout), err: text(ended.stderr) }
 }
 
+/// A CSV file: its first line, then a line for each of `count` rows.
+fn csv(columns: &str, count: u32, row: impl Fn(u32) -> String) -> String {
+    let rows = (0..count).map(row);
+    std::iter::once(columns.to_owned()).chain(rows).map(|line| line + "\n").collect()
+}
+
 /// An operator's command to the gateway of a test.
 fn command(world: &World, words: &str) -> Command {
     let mut command = privnum(words);

@@ -1,8 +1,10 @@
 //! X numbers, one by one and from a file.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
-use super::{command, operator, run};
+use super::{command, csv, operator, run};
 use crate::world::{A, B, World, X};
 
 #[tokio::test]
@@ -79,8 +81,7 @@ async fn every_row_of_a_file_is_added_or_reported_with_its_line() {
 #[tokio::test]
 async fn a_file_longer_than_a_portion_is_imported_whole() {
     let (world, app) = World::axb().await;
-    let rows =
-        (0..10_001).fold(String::from("areaCode,number\n"), |text, n| format!("{text}010,+8617100{n:06}\n"));
+    let rows = csv("areaCode,number", 10_001, |n| format!("010,+8617100{n:06}"));
     let import = command(&world, &format!("number import - --app {}", app.key));
     assert_eq!(run(import, &rows).await.worked(), "Added all 10001 rows.\n");
     let last = operator(&world, "number show +8617100010000 --json").await.json();
@@ -103,4 +104,20 @@ async fn what_is_no_list_of_numbers_is_refused_before_anything_is_sent() {
     assert_eq!(missing, "error: /no/such/file.csv: No such file or directory (os error 2)\n");
     let list = operator(&world, &format!("number list --app {} --json", app.key)).await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_import_goes_on_when_nobody_reads_its_reports_any_more() {
+    let (world, app) = World::axb().await;
+    let rows = csv("number", 10_000, |n| format!("{X}\n+8617100{n:06}"));
+    let file = world.dir.path().join("numbers.csv");
+    std::fs::write(&file, rows).unwrap();
+    let mut import = command(&world, &format!("number import {} --app {}", file.display(), app.key));
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut child = import.stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        child.wait().unwrap()
+    });
+    assert_eq!(ended.await.unwrap().code(), Some(1));
+    operator(&world, "number show +8617100009999").await.worked();
 }
