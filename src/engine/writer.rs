@@ -205,8 +205,12 @@ impl Writer {
         metrics.commit_seconds.observe(stopwatch.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "at most 1,024")]
         metrics.commit_jobs.observe(jobs as f64);
-        if committed.is_err() {
-            metrics.store_errors.inc();
+        match committed {
+            Ok(()) => self.shared.store_works(),
+            Err(_) => {
+                metrics.store_errors.inc();
+                self.shared.store_fails();
+            }
         }
         committed
     }
@@ -226,7 +230,7 @@ impl Writer {
                         shared.metrics.unbinds.with_label_values(&[cause.as_str()]).inc();
                     }
                 }
-                Effect::PutApp(app) => shared.registry.customers.put(app),
+                Effect::PutApp(app) => shared.put_app(app),
                 Effect::PutNumber(record) => {
                     self.staging.put_number(&record);
                     shared.registry.directory.put_number(record, None);
