@@ -2,12 +2,16 @@
 //!
 //! Labels have few values that we choose; an app key, a number or a URL is never one.
 
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
-use rustix::process::{Resource, getrlimit};
+mod scheduler;
 
-use crate::domain::dispatch::{Dispatch, Lane};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+pub use self::scheduler::open_files_max;
+
+use self::scheduler::SchedulerGauges;
+use crate::domain::dispatch::Dispatch;
 use crate::domain::time::Timestamp;
 
 /// All metrics of one gateway.
@@ -40,40 +44,14 @@ pub struct Metrics {
     pub pushes: IntCounterVec,
     /// Deliveries given up after the last push of the schedule.
     pub exhausted: IntCounter,
-    /// Deliveries that wait for their (next) push.
-    pub deliveries_waiting: IntGauge,
-    /// Pushes under way.
-    pub deliveries_in_flight: IntGauge,
-    /// Age in seconds of the oldest delivery that is due and not being pushed.
-    pub delivery_oldest_due_seconds: IntGauge,
-    /// Deliveries that wait, by `pushes` made so far; `7` counts more, too.
-    deliveries_pending: IntGaugeVec,
-    /// Deliveries that are due and not being pushed, by `lane`: good, suspect.
-    push_due: IntGaugeVec,
-    /// Age in seconds of the oldest of those, by `lane`.
-    push_oldest_due_seconds: IntGaugeVec,
-    /// Pushes under way, by `lane`.
-    push_in_flight: IntGaugeVec,
-    /// Pushes that may be under way at once, by `lane`.
-    push_slots: IntGaugeVec,
-    /// Endpoints that something is due for or being pushed to, by `lane`.
-    push_endpoints: IntGaugeVec,
-    /// Endpoints whose due deliveries wait for the receiver to get well.
-    push_endpoints_parked: IntGauge,
-    /// Endpoints that answered 410 and have taken nothing since.
-    push_endpoints_gone: IntGauge,
-    /// Pushes that have ended and are not on record yet.
-    pushes_unrecorded: IntGauge,
+    /// What the scheduler shows of itself.
+    scheduler: SchedulerGauges,
     /// How late pushes start, in seconds after they were due, those included that were held back.
     pub push_lateness_seconds: Histogram,
     /// How often the clock was set by a minute or more.
     pub clock_jumps: IntCounter,
     /// 1 while the store takes writes.
     pub store_ok: IntGauge,
-    /// Files that the process has open, sockets included.
-    open_files: IntGauge,
-    /// Files that the process may open.
-    open_files_max: IntGauge,
     /// How long commits take, in seconds.
     pub commit_seconds: Histogram,
     /// How many commands and reports share a commit.
@@ -103,11 +81,6 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("each metric is declared once");
             gauge
         };
-        let gauges = |name: &str, help: &str, label: &str| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect("the names are valid");
-            registry.register(Box::new(gauges.clone())).expect("each metric is declared once");
-            gauges
-        };
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
             let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
             let histogram = Histogram::with_opts(options).expect("the name is valid");
@@ -136,48 +109,13 @@ impl Metrics {
                 "privnum_deliveries_exhausted_total",
                 "Deliveries given up after the last push.",
             ),
-            deliveries_waiting: gauge("privnum_deliveries_waiting", "Deliveries that wait for a push."),
-            deliveries_in_flight: gauge("privnum_deliveries_in_flight", "Pushes under way."),
-            delivery_oldest_due_seconds: gauge(
-                "privnum_delivery_oldest_due_seconds",
-                "Age of the oldest delivery that is due and not being pushed.",
-            ),
             push_lateness_seconds: histogram(
                 "privnum_push_lateness_seconds",
                 "How late pushes start.",
                 &[0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 18_000.0],
             ),
-            deliveries_pending: gauges(
-                "privnum_deliveries_pending",
-                "Deliveries that wait for a push, by pushes made so far.",
-                "pushes",
-            ),
-            push_due: gauges("privnum_push_due", "Deliveries that are due and not being pushed.", "lane"),
-            push_oldest_due_seconds: gauges(
-                "privnum_push_oldest_due_seconds",
-                "Age of the oldest delivery that is due and not being pushed.",
-                "lane",
-            ),
-            push_in_flight: gauges("privnum_push_in_flight", "Pushes under way.", "lane"),
-            push_slots: gauges("privnum_push_slots", "Pushes that may be under way at once.", "lane"),
-            push_endpoints: gauges(
-                "privnum_push_endpoints",
-                "Endpoints that something is due for or being pushed to.",
-                "lane",
-            ),
-            push_endpoints_parked: gauge(
-                "privnum_push_endpoints_parked",
-                "Endpoints whose due deliveries wait for the receiver to get well.",
-            ),
-            push_endpoints_gone: gauge(
-                "privnum_push_endpoints_gone",
-                "Endpoints that answered 410 and have taken nothing since.",
-            ),
-            pushes_unrecorded: gauge("privnum_pushes_unrecorded", "Pushes ended and not on record yet."),
             clock_jumps: counter("privnum_clock_jumps_total", "Times the clock was set by a minute or more."),
             store_ok: gauge("privnum_store_ok", "1 while the store takes writes."),
-            open_files: gauge("privnum_open_files", "Files that the process has open."),
-            open_files_max: gauge("privnum_open_files_max", "Files that the process may open."),
             commit_seconds: histogram("privnum_commit_seconds", "How long commits take.", &commit_buckets),
             commit_jobs: histogram(
                 "privnum_commit_jobs",
@@ -186,55 +124,20 @@ impl Metrics {
             ),
             store_errors: counter("privnum_store_errors_total", "Commits that failed."),
             serving: gauge("privnum_serving", "1 while the gateway serves."),
+            scheduler: SchedulerGauges::new(&registry),
             registry,
         }
     }
 
-    /// Takes over what the scheduler shows of itself.
+    /// Brings the gauges of the scheduler and of the open files up to date.
     pub fn show_dispatch(&self, dispatch: &Dispatch, now: Timestamp) {
-        let age = |due: Option<Timestamp>| due.map_or(0, |due| whole(now.since(due).as_secs()));
-        self.deliveries_waiting.set(whole(dispatch.waiting()));
-        self.deliveries_in_flight.set(whole(dispatch.in_flight()));
-        self.pushes_unrecorded.set(whole(dispatch.unrecorded()));
-        for (pushes, &waiting) in dispatch.stages().iter().enumerate() {
-            self.deliveries_pending.with_label_values(&[pushes.to_string()]).set(whole(waiting));
-        }
-        let mut oldest = 0;
-        for lane in Lane::ALL {
-            let (figures, label) = (dispatch.lane(lane), [lane.as_str()]);
-            let set = |gauges: &IntGaugeVec, value: i64| gauges.with_label_values(&label).set(value);
-            oldest = oldest.max(age(figures.oldest_due));
-            set(&self.push_due, whole(figures.due));
-            set(&self.push_oldest_due_seconds, age(figures.oldest_due));
-            set(&self.push_in_flight, whole(figures.in_flight));
-            set(&self.push_slots, whole(figures.slots));
-            set(&self.push_endpoints, whole(figures.endpoints));
-        }
-        self.delivery_oldest_due_seconds.set(oldest);
-        self.push_endpoints_parked.set(whole(dispatch.parked()));
-        self.push_endpoints_gone.set(whole(dispatch.gone()));
-    }
-
-    /// Looks how many files are open. Where that cannot be seen, the gauges stay zero.
-    pub fn show_files(&self) {
-        let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-        self.open_files.set(whole(open));
-        self.open_files_max.set(open_files_max().map_or(0, whole));
+        self.scheduler.show(dispatch, now);
     }
 
     /// Everything in the Prometheus text format.
     pub fn render(&self) -> String {
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics encode as text")
     }
-}
-
-/// How many files this process may have open; `None` when there is no limit.
-pub fn open_files_max() -> Option<u64> {
-    getrlimit(Resource::Nofile).current
-}
-
-fn whole<T: TryInto<i64>>(value: T) -> i64 {
-    value.try_into().unwrap_or(i64::MAX)
 }
 
 impl Default for Metrics {

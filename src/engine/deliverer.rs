@@ -140,25 +140,20 @@ impl Deliverer {
         let began = self.shared.clock.now();
         let lateness = began.since(delivery.due).as_secs_f64();
         self.shared.metrics.push_lateness_seconds.observe(lateness);
-        let (attempt, signal, address) = match url_of(&app, delivery.kind) {
-            Some(url) => {
-                let push = Push {
-                    url: url.to_owned(),
-                    app_key: app.key.clone(),
-                    secret: app.secret.expose().to_owned(),
-                    scheme: app.push_scheme,
-                    body: Bytes::from_owner(body),
-                    delivery_id: delivery.id.get().to_string(),
-                };
-                let pushed = self.outbound.post(&push, began, random::nonce()).await;
-                let address = pushed.address;
-                let (attempt, signal) = recorded(began, url, pushed, app.accept_any_2xx);
-                (attempt, signal, address)
-            }
-            None => {
-                let why = "the app has no URL for this kind of notice";
-                (not_pushed(began, why), Signal::Unknown, None)
-            }
+        let (attempt, signal, address) = if let Some(url) = url_of(&app, delivery.kind) {
+            let push = Push {
+                url: url.to_owned(),
+                app_key: app.key.clone(),
+                secret: app.secret.expose().to_owned(),
+                scheme: app.push_scheme,
+                body: Bytes::from_owner(body),
+                delivery_id: delivery.id.get().to_string(),
+            };
+            let pushed = self.outbound.post(&push, began, random::nonce()).await;
+            let (attempt, signal) = recorded(began, url, &pushed, app.accept_any_2xx);
+            (attempt, signal, pushed.address)
+        } else {
+            (not_pushed(began, "the app has no URL for this kind of notice"), Signal::Unknown, None)
         };
         // On the clock as it was when the push began: the jump itself must not make offsets of the schedule pass.
         let ended = self.shared.clock.now().moved(-jumps.jumped().unwrap_or(0));
@@ -220,7 +215,7 @@ fn not_pushed(at: Timestamp, why: &str) -> Attempt {
 }
 
 /// The record of a push, and what it shows. It succeeded with exactly 200, or any 2xx if the app says so.
-fn recorded(at: Timestamp, url: &str, pushed: Pushed, accept_any_2xx: bool) -> (Attempt, Signal) {
+fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> (Attempt, Signal) {
     let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     let failure = match &pushed.outcome {
         PushOutcome::Answered(200) => None,

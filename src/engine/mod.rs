@@ -246,7 +246,6 @@ impl Engine {
         metrics.bindings.set(gauge(registry.directory.binding_count()));
         metrics.numbers.set(gauge(registry.directory.number_count()));
         metrics.calls_open.set(gauge(registry.calls.open_count()));
-        metrics.show_files();
         let dispatch = self.shared.dispatch();
         metrics.show_dispatch(&dispatch, self.shared.clock.now());
     }

@@ -205,12 +205,11 @@ impl Writer {
         metrics.commit_seconds.observe(stopwatch.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "at most 1,024")]
         metrics.commit_jobs.observe(jobs as f64);
-        match committed {
-            Ok(()) => self.shared.store_works(),
-            Err(_) => {
-                metrics.store_errors.inc();
-                self.shared.store_fails();
-            }
+        if committed.is_ok() {
+            self.shared.store_works();
+        } else {
+            metrics.store_errors.inc();
+            self.shared.store_fails();
         }
         committed
     }

@@ -10,7 +10,7 @@ const LIMITS: Limits =
     Limits { in_flight: 12, per_app: 5, per_endpoint: 4, per_host: 6, give_up_after: GIVE_UP_AFTER };
 const HOSTS: u32 = 3;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Enqueue { app: u32, call: u64, due_in: u64 },
     Start { at_most: usize },
@@ -241,7 +241,9 @@ proptest! {
         steps in prop::collection::vec(step(), 1..150),
     ) {
         let mut world = World::new();
-        steps.into_iter().for_each(|step| world.take(step));
+        for step in steps {
+            world.take(step);
+        }
         world.drain();
     }
 }

@@ -135,7 +135,9 @@ fn r6_an_endpoint_starts_with_four_at_once_and_grows_to_sixteen_with_its_success
     for _ in 0..4 {
         let round = dispatch.start(at(0), 100);
         rounds.push(round.len());
-        round.into_iter().for_each(|started| succeed(&mut dispatch, started, at(0)));
+        for started in round {
+            succeed(&mut dispatch, started, at(0));
+        }
     }
     assert_eq!(rounds, [4, 8, 16, 16]);
 }
@@ -170,7 +172,9 @@ fn r6_a_push_under_way_for_two_seconds_makes_its_endpoint_suspect_and_slowness_a
     assert_eq!(dispatch.lane(Lane::Suspect).endpoints, 0);
     dispatch.start(at(2), 10);
     assert_eq!(dispatch.lane(Lane::Suspect).in_flight, 4);
-    started.into_iter().for_each(|slow| succeed(&mut dispatch, slow, at(3)));
+    for slow in started {
+        succeed(&mut dispatch, slow, at(3));
+    }
     enqueue(&mut dispatch, 1, 10, 20, at(3));
     assert_eq!(dispatch.start(at(3), 100).len(), 7, "4, and one for each success but the first");
 }
@@ -313,7 +317,9 @@ fn r8_a_recovered_endpoint_drains_its_backlog_with_one_then_two_then_four() {
     for _ in 0..7 {
         let round = dispatch.start(at(1), 100);
         rounds.push(round.len());
-        round.into_iter().for_each(|started| succeed(&mut dispatch, started, at(1)));
+        for started in round {
+            succeed(&mut dispatch, started, at(1));
+        }
     }
     // Eight were under way as a suspect's; the first of them to succeed sets the window to one, the others open it.
     assert_eq!(rounds, [8, 8, 16, 16, 16, 16, 16]);
@@ -329,7 +335,9 @@ fn r8_a_recovered_endpoint_drains_its_backlog_with_one_then_two_then_four() {
     for _ in 0..6 {
         let round = dispatch.start(at(1), 100);
         rounds.push(round.len());
-        round.into_iter().for_each(|started| succeed(&mut dispatch, started, at(1)));
+        for started in round {
+            succeed(&mut dispatch, started, at(1));
+        }
     }
     assert_eq!(rounds, [1, 2, 4, 8, 16, 16]);
 }

@@ -128,10 +128,8 @@ impl Simulation {
         self.dispatch.answered(delivery.id, signal, None, now);
         let began = Timestamp::from_millis(began_ms);
         let after = delivery.pushed(signal == Signal::Accepted, began, now, &self.schedule);
-        let after = match self.dispatch.is_last_push(delivery.id) && after.state.is_pending() {
-            true => after.given_up(),
-            false => after,
-        };
+        let gives_up = self.dispatch.is_last_push(delivery.id) && after.state.is_pending();
+        let after = if gives_up { after.given_up() } else { after };
         self.delivered += usize::from(after.state == State::Delivered);
         self.exhausted += usize::from(after.state == State::Exhausted);
         self.dispatch.ended(after, after.state.is_pending(), now);
@@ -152,11 +150,14 @@ fn discipline_e(slots: usize, offsets_secs: &[u64], virtual_secs: u64) -> Figure
     let offsets = offsets_secs.iter().map(|&secs| Duration::from_secs(secs)).collect();
     let mut simulation = Simulation::new(limits, Schedule { offsets, ..schedule() });
     let (mut draws, mut answers) = (Draws(7), Draws(11));
-    let hangs = |app: u32| app % 10 == 0;
-    let receiver: Receiver<'_> = &mut |delivery, _| match hangs(delivery.app.0) {
-        true => (TIMEOUT_MS, Signal::Silent),
+    let hangs = |app: u32| app.is_multiple_of(10);
+    let receiver: Receiver<'_> = &mut |delivery, _| {
+        if hangs(delivery.app.0) {
+            return (TIMEOUT_MS, Signal::Silent);
+        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred")]
-        false => ((50.0 - 50.0 * (1.0 - answers.unit()).ln()) as u64, Signal::Accepted),
+        let takes_ms = (50.0 - 50.0 * (1.0 - answers.unit()).ln()) as u64;
+        (takes_ms, Signal::Accepted)
     };
     let begin_ms = simulation.now_ms;
     let mut arrives = 0.0;
@@ -232,11 +233,10 @@ fn an_endpoint_dead_for_two_hours_gets_all_it_missed_in_a_ramp_and_its_neighbour
     let mut simulation = Simulation::new(Limits { in_flight: 400, ..Limits::default() }, schedule());
     let begin_ms = simulation.now_ms;
     let alive_from_ms = begin_ms + 7_200_000;
-    let receiver: Receiver<'_> =
-        &mut |delivery, now_ms| match delivery.app.0 == DEAD && now_ms < alive_from_ms {
-            true => (TIMEOUT_MS, Signal::Silent),
-            false => (100, Signal::Accepted),
-        };
+    let receiver: Receiver<'_> = &mut |delivery, now_ms| {
+        let hangs = delivery.app.0 == DEAD && now_ms < alive_from_ms;
+        if hangs { (TIMEOUT_MS, Signal::Silent) } else { (100, Signal::Accepted) }
+    };
     // 20,000 in two hours are 2.8 a second; 20 neighbours have one a second among them.
     let (mut id, mut neighbours) = (0, 0);
     for step in 0..20_000_u64 {
