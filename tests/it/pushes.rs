@@ -1,11 +1,16 @@
 //! Pushes over real sockets: receivers that hang, that fail, and a clock that is set meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use privnum::app::Gateway;
-use privnum::clock::{Clock, ClockHand};
+use privnum::clock::{Clock, ClockHand, Stopwatch};
 use privnum::config::Config;
+use privnum::domain::delivery::{Delivery, NoticeKind};
+use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::time::Timestamp;
+use privnum::store::embedded::EmbeddedStore;
+use privnum::store::{Batch, Store as _, Write};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -185,4 +190,62 @@ async fn wait_for(world: &World, series: &str, value: i64) {
         }
     };
     tokio::time::timeout(PATIENCE, looks).await.unwrap_or_else(|_| panic!("{series} never was {value}"));
+}
+
+/// What a million pending re-pushes cost at start-up (delivery R4). Run it alone:
+/// `cargo test --test it a_million -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a minute and a gigabyte of disk: writes a million deliveries first"]
+async fn a_million_pending_re_pushes_load_within_seconds_and_64_mib() {
+    const COUNT: u64 = 1_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config::parse(CONFIG, dir.path()).unwrap();
+    let start = Timestamp::from_secs(1_800_000_000);
+    let first = Gateway::start(&config, Clock::manual(start).0).await.unwrap();
+    first.stop().await;
+    let resident_empty = {
+        let gateway = Gateway::start(&config, Clock::manual(start).0).await.unwrap();
+        let resident = resident_kib();
+        gateway.stop().await;
+        resident
+    };
+    {
+        let store = EmbeddedStore::open(&dir.path().join("data"), [1; 32]).unwrap();
+        let body: Arc<[u8]> = vec![b'x'; 600].into();
+        for portion in 0..COUNT / 10_000 {
+            let ids = portion * 10_000..(portion + 1) * 10_000;
+            let writes = ids.map(|n| Write::Delivery {
+                delivery: Delivery {
+                    pushes: 3,
+                    first_push_at: Some(start.before(Duration::from_secs(600))),
+                    due: start.after(Duration::from_secs(60 + n % 6_000)),
+                    ..Delivery::new(
+                        RowKey::floor(start.millis() - COUNT + n),
+                        AppNo(1),
+                        NoticeKind::Event,
+                        None,
+                        start,
+                    )
+                },
+                session: None,
+                body: Arc::clone(&body),
+            });
+            store.commit(&Batch { writes: writes.collect() }).unwrap();
+        }
+    }
+    let stopwatch = Stopwatch::start();
+    let gateway = Gateway::start(&config, Clock::manual(start).0).await.unwrap();
+    let took = stopwatch.elapsed();
+    let grown_mib = (resident_kib() - resident_empty) / 1_024;
+    println!("start-up with {COUNT} pending: {took:?}, {grown_mib} MiB more than without");
+    gateway.engine().refresh_gauges();
+    let text = gateway.engine().shared().metrics.render();
+    assert!(text.contains("privnum_deliveries_pending{pushes=\"3\"} 1000000"));
+    gateway.stop().await;
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
