@@ -24,12 +24,15 @@ impl Shared {
             }
         }
         self.registry.customers.put(app);
+        // What was held back for the old address may go to the new one at once.
+        self.deliver_now.notify_one();
     }
 
     /// The store took a write.
     pub(super) fn store_works(&self) {
         if self.backoff().worked() {
             info!("the store takes writes again");
+            self.deliver_now.notify_one();
         }
         self.metrics.store_ok.set(1);
     }

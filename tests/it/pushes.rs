@@ -1,10 +1,10 @@
-//! Pushes over real sockets: receivers that hang, that fail, and a clock that is set meanwhile.
+//! Who gets pushes when some receivers hang, what a clock that is set does to them, and what a million cost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use privnum::app::Gateway;
-use privnum::clock::{Clock, ClockHand, Stopwatch};
+use privnum::clock::{Clock, Stopwatch};
 use privnum::config::Config;
 use privnum::domain::delivery::{Delivery, NoticeKind};
 use privnum::domain::id::{AppNo, RowKey};
@@ -12,184 +12,86 @@ use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::{Batch, Store as _, Write};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 
-const CONFIG: &str = "[listen]\ncustomer = \"127.0.0.1:0\"\nswitch = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
-    [store]\nkind = \"embedded\"\ndir = \"data\"\n[operator]\ntoken = \"operator-token-of-a-test\"\n\
-    [switch]\ntoken = \"switch-token-of-a-test\"\n\
-    [callback]\nallow_networks = [\"127.0.0.0/8\"]\njitter_secs = 0\ntimeout_secs = 120\n";
-/// Only a test that has failed already waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::world::{NUMBER_STATUS, Reaction, Receiver, World, X, configuration};
 
-struct World {
-    gateway: Gateway,
-    hand: ClockHand,
-    client: reqwest::Client,
-    _dir: tempfile::TempDir,
-}
+const OTHER_X: &str = "+8617000000002";
 
-impl World {
-    async fn new() -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let dir = tempfile::tempdir().unwrap();
-        let (clock, hand) = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let gateway = Gateway::start(&Config::parse(CONFIG, dir.path()).unwrap(), clock).await.unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { gateway, hand, client, _dir: dir }
-    }
-
-    async fn operator(&self, path: &str, body: Value) -> Value {
-        let url = format!("http://{}/operator/v1/{path}", self.gateway.operator);
-        let request = self.client.post(url).bearer_auth("operator-token-of-a-test");
-        let answer = request.body(body.to_string()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {answer:?}");
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default()
-    }
-
-    /// An app that is told of its number's status at that receiver.
-    async fn app(&self, number: &str, receiver: &Receiver) {
-        let wanted = json!({
-            "name": "app", "mode": "AXB", "pushNumberStatus": true, "numberStatusUrl": receiver.url,
-        });
-        let app = self.operator("apps", wanted).await;
-        let numbers = json!({"numbers": [{"number": number, "appKey": app["appKey"], "areaCode": "0755"}]});
-        self.operator("numbers", numbers).await;
-    }
-
-    /// Causes so many notices.
-    async fn notices(&self, number: &str, count: usize) {
-        for n in 0..count {
-            let status = if n % 2 == 0 { "9" } else { "5" };
-            let path = format!("numbers/{}/status", number.replace('+', "%2B"));
-            self.operator(&path, json!({"status": status})).await;
-        }
-    }
-
-    fn metric(&self, series: &str) -> i64 {
-        self.gateway.engine().refresh_gauges();
-        let text = self.gateway.engine().shared().metrics.render();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
-        line.unwrap_or_else(|| panic!("no {series} in\n{text}"))
-    }
-}
-
-/// A customer's server. Tells of each push, and answers it when it is told how.
-struct Receiver {
-    url: String,
-    pushes: mpsc::UnboundedReceiver<Asked>,
-}
-
-/// A push that waits for its answer.
-struct Asked(TcpStream);
-
-impl Receiver {
-    async fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/notice", listener.local_addr().unwrap());
-        let (arrived, pushes) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let arrived = arrived.clone();
-                tokio::spawn(async move {
-                    read_request(&mut stream).await;
-                    drop(arrived.send(Asked(stream)));
-                });
-            }
-        });
-        Self { url, pushes }
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::time::timeout(PATIENCE, self.pushes.recv()).await.expect("no push came").unwrap()
-    }
-}
-
-impl Asked {
-    async fn answer(mut self, status: &str) {
-        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        self.0.write_all(head.as_bytes()).await.unwrap();
-        self.0.shutdown().await.unwrap();
-    }
-}
-
-async fn read_request(stream: &mut TcpStream) {
-    let mut seen = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&seen).to_ascii_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            if body.len() >= length.unwrap_or(0) {
-                return;
-            }
-        }
-        if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
-            return;
-        }
+/// Causes so many notices of an app, by changing the status of its number.
+async fn notices(world: &World, x: &str, count: usize) {
+    for n in 0..count {
+        let status = if n % 2 == 0 { "9" } else { "5" };
+        let path = format!("numbers/{}/status", x.replace('+', "%2B"));
+        let changed = world.operator().ask("POST", &path, &json!({"status": status})).await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
     }
 }
 
 #[tokio::test]
 async fn a_receiver_that_hangs_holds_up_no_other() {
-    let world = World::new().await;
-    let (mut hangs, mut answers) = (Receiver::new().await, Receiver::new().await);
-    world.app("+8617000000001", &hangs).await;
-    world.app("+8617000000002", &answers).await;
-    world.notices("+8617000000001", 20).await;
-    world.notices("+8617000000002", 20).await;
+    let world = World::with("callback.timeout_secs = 120").await;
+    let other = Receiver::start().await;
+    let hung = world.app("AXB", &Value::Null).await;
+    let well = world.app("AXB", &json!({"numberStatusUrl": other.url(NUMBER_STATUS)})).await;
+    world.number(&hung, X).await;
+    world.number(&well, OTHER_X).await;
+    let release = Arc::new(Semaphore::new(0));
+    world.receiver.react(NUMBER_STATUS, Reaction::Hang(Arc::clone(&release)));
+    notices(&world, X, 20).await;
+    notices(&world, OTHER_X, 20).await;
     // Its first four hang until the end of the test, and the other sixteen wait for them.
-    let mut hung = Vec::new();
     for _ in 0..4 {
-        hung.push(hangs.next().await);
+        world.receiver.next(NUMBER_STATUS).await;
     }
     for _ in 0..20 {
-        answers.next().await.answer("200 OK").await;
+        other.next(NUMBER_STATUS).await;
     }
-    assert!(hangs.pushes.try_recv().is_err(), "no more at once than an endpoint starts with");
+    assert_eq!(world.receiver.left().len(), 0, "no more at once than an endpoint starts with");
     assert_eq!(world.metric("privnum_push_due{lane=\"good\"}"), 16);
     // After two seconds it is suspect, and may have eight.
-    world.hand.advance(Duration::from_secs(2));
+    world.pass(Duration::from_secs(2));
     for _ in 0..4 {
-        hung.push(hangs.next().await);
+        world.receiver.next(NUMBER_STATUS).await;
     }
     assert_eq!(world.metric("privnum_push_in_flight{lane=\"suspect\"}"), 8);
-    for asked in hung {
-        asked.answer("200 OK").await;
-    }
-    for _ in 8..20 {
-        hangs.next().await.answer("200 OK").await;
-    }
-    world.gateway.stop().await;
+    release.add_permits(20);
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 12);
 }
 
 #[tokio::test]
 async fn a_clock_set_by_an_hour_neither_fires_a_re_push_nor_freezes_it() {
     for by_ms in [3_600_000, -3_600_000] {
-        let world = World::new().await;
-        let mut receiver = Receiver::new().await;
-        world.app("+8617000000001", &receiver).await;
-        world.notices("+8617000000001", 1).await;
-        receiver.next().await.answer("500 Internal Server Error").await;
-        wait_for(&world, "privnum_deliveries_pending{pushes=\"1\"}", 1).await;
-        world.hand.jump(by_ms);
-        world.hand.advance(Duration::from_secs(59));
+        let (world, _app) = World::axb().await;
+        world.receiver.react(NUMBER_STATUS, Reaction::Answer(500, ""));
+        notices(&world, X, 1).await;
+        assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+        world.receiver.react(NUMBER_STATUS, Reaction::Answer(200, ""));
+        world.jump(by_ms);
+        world.advance(Duration::from_secs(59)).await;
+        assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 0, "{by_ms}: fired");
         assert_eq!(world.metric("privnum_clock_jumps_total"), 1);
-        assert_eq!(world.metric("privnum_deliveries_pending{pushes=\"1\"}"), 1, "not fired");
-        world.hand.advance(Duration::from_secs(2));
-        receiver.next().await.answer("200 OK").await;
-        world.gateway.stop().await;
+        world.advance(Duration::from_secs(1)).await;
+        assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1, "{by_ms}: frozen");
     }
 }
 
-/// Returns when the series has that value. The gateway works on its own threads, so we look until it is there.
-async fn wait_for(world: &World, series: &str, value: i64) {
-    let looks = async {
-        while world.metric(series) != value {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, looks).await.unwrap_or_else(|_| panic!("{series} never was {value}"));
+#[tokio::test]
+async fn a_receiver_that_is_gone_gets_one_push_a_minute_until_its_url_is_corrected() {
+    let (world, app) = World::axb().await;
+    world.receiver.react(NUMBER_STATUS, Reaction::Answer(410, ""));
+    notices(&world, X, 1).await;
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    notices(&world, X, 10).await;
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 0);
+    assert_eq!(world.metric("privnum_push_endpoints_gone"), 1);
+    world.advance(Duration::from_secs(60)).await;
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    let other = Receiver::start().await;
+    world.change_app(&app, &json!({"numberStatusUrl": other.url("/new")})).await;
+    world.quiet().await;
+    // The two that were pushed wait for their time; the others go at once.
+    assert_eq!(other.all("/new").len(), 9);
 }
 
 /// What a million pending re-pushes cost at start-up (delivery R4). Run it alone:
@@ -198,8 +100,9 @@ async fn wait_for(world: &World, series: &str, value: i64) {
 #[ignore = "a minute and a gigabyte of disk: writes a million deliveries first"]
 async fn a_million_pending_re_pushes_load_within_seconds_and_64_mib() {
     const COUNT: u64 = 1_000_000;
+    drop(rustls::crypto::ring::default_provider().install_default());
     let dir = tempfile::tempdir().unwrap();
-    let config = Config::parse(CONFIG, dir.path()).unwrap();
+    let config = Config::parse(&configuration(""), dir.path()).unwrap();
     let start = Timestamp::from_secs(1_800_000_000);
     let first = Gateway::start(&config, Clock::manual(start).0).await.unwrap();
     first.stop().await;
