@@ -52,7 +52,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Takes in what is due. A first push waits behind that of the same call's stage before.
     pub(super) fn line_up(&mut self, waiting: Waiting) {
-        match waiting.call() {
+        match waiting.ordered_by() {
             Some(call) if !self.busy.insert(call) => self.held.entry(call).or_default().push_back(waiting),
             _ => self.due.push_back(waiting),
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Dispatch;
 use super::health::Lane;
+use crate::domain::delivery::Delivery;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
 
@@ -75,6 +76,11 @@ impl Dispatch {
     /// Whether a push of it is under way, or has ended and is not on record yet.
     pub fn is_in_flight(&self, id: RowKey) -> bool {
         self.flights.contains_key(&id)
+    }
+
+    /// The delivery that is being pushed, as it was when that began.
+    pub fn pushing(&self, id: RowKey) -> Option<Delivery> {
+        self.flights.get(&id).map(|flight| flight.waiting.delivery())
     }
 
     /// Whether nothing is under way or waits for its record, and nothing could go out at `now`.

@@ -325,7 +325,7 @@ impl Dispatch {
         self.open.suspect -= usize::from(queue.health.lane == Lane::Suspect);
         queue.open -= 1;
         queue.address = address.or(queue.address);
-        if let Some(call) = waiting.call() {
+        if let Some(call) = waiting.ordered_by() {
             queue.first_push_ended(call);
         }
         // A turn at a gate was drawn under other circumstances.

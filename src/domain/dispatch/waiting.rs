@@ -1,21 +1,22 @@
-//! The record of a delivery that waits. There may be a million of them, so it is small: 32 bytes.
+//! The record of a delivery that waits. There may be a million of them, so it is small: 40 bytes.
 
-use std::num::NonZeroU64;
+use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use crate::domain::delivery::{Delivery, NoticeKind, State};
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::time::Timestamp;
 
-/// A pending [`Delivery`], packed. What is lost is the call of a delivery that was pushed before: only first
-/// pushes wait for each other.
+const PUT_BACK_FIRST: Duration = Duration::from_secs(5);
+const PUT_BACK_DOUBLINGS_MAX: u8 = 8;
+
+/// A [`Delivery`] that is pending, with what only the scheduler knows of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) id: RowKey,
     pub(super) due: Timestamp,
-    /// The call while it was never pushed, afterwards the time of the first push: one is not known before the
-    /// first push, and the other not needed after it.
-    call_or_first_push: Option<NonZeroU64>,
+    call: Option<RowKey>,
+    first_push_at: Option<Timestamp>,
     app: AppNo,
     kind: NoticeKind,
     pub(super) pushes: u8,
@@ -27,18 +28,13 @@ impl From<Delivery> for Waiting {
     fn from(delivery: Delivery) -> Self {
         let Delivery { id, app, kind, call, pushes, first_push_at, due, state } = delivery;
         debug_assert!(state.is_pending(), "only what is pending waits");
-        let call_or_first_push = match pushes {
-            0 => call.map(|call| call.0),
-            _ => first_push_at.and_then(|at| NonZeroU64::new(at.millis())),
-        };
-        Self { id, due, call_or_first_push, app, kind, pushes, put_backs: 0 }
+        Self { id, due, call, first_push_at, app, kind, pushes, put_backs: 0 }
     }
 }
 
 impl Waiting {
     pub(super) fn delivery(self) -> Delivery {
-        let Self { id, due, app, kind, pushes, .. } = self;
-        let (call, first_push_at) = (self.call(), self.first_push_at());
+        let Self { id, due, call, first_push_at, app, kind, pushes, put_backs: _ } = self;
         Delivery { id, app, kind, call, pushes, first_push_at, due, state: State::Pending }
     }
 
@@ -46,19 +42,14 @@ impl Waiting {
         Endpoint { app: self.app, kind: self.kind }
     }
 
-    /// The call that its first push is ordered by; `None` for a re-push.
-    pub(super) fn call(self) -> Option<RowKey> {
-        self.call_or_first_push.filter(|_| self.pushes == 0).map(RowKey)
-    }
-
-    pub(super) fn first_push_at(self) -> Option<Timestamp> {
-        let millis = self.call_or_first_push.filter(|_| self.pushes > 0)?;
-        Some(Timestamp::from_millis(millis.get()))
+    /// The call that its first push is ordered by; `None` for a re-push, which waits for nothing.
+    pub(super) fn ordered_by(self) -> Option<RowKey> {
+        self.call.filter(|_| self.pushes == 0)
     }
 
     /// The first push, or when it should have been: the schedule is counted from there.
     pub(super) fn anchor(self) -> Timestamp {
-        self.first_push_at().unwrap_or(Timestamp::from_millis(self.id.millis()))
+        self.first_push_at.unwrap_or(Timestamp::from_millis(self.id.millis()))
     }
 
     /// The same, due again later because of us: after five seconds, then twice that and so on, up to about
@@ -73,14 +64,7 @@ impl Waiting {
     /// The same after the clock was set by so many milliseconds.
     #[must_use]
     pub(super) fn moved(self, by_ms: i64) -> Self {
-        let first_push = self.first_push_at().map(|at| at.moved(by_ms));
-        let call_or_first_push = match first_push {
-            Some(at) => NonZeroU64::new(at.millis()),
-            None => self.call_or_first_push,
-        };
-        Self { due: self.due.moved(by_ms), call_or_first_push, ..self }
+        let first_push_at = self.first_push_at.map(|at| at.moved(by_ms));
+        Self { due: self.due.moved(by_ms), first_push_at, ..self }
     }
 }
-
-const PUT_BACK_FIRST: std::time::Duration = std::time::Duration::from_secs(5);
-const PUT_BACK_DOUBLINGS_MAX: u8 = 8;

@@ -128,7 +128,7 @@ impl World {
         let all = started.len() < at_most;
         for delivery in started {
             assert!(delivery.due <= self.now, "started before it was due");
-            if let Some(call) = delivery.call {
+            if let Some(call) = delivery.call.filter(|_| delivery.pushes == 0) {
                 let order = self.calls.get_mut(&(delivery.app.0, call.get())).unwrap();
                 if order.contains(&delivery.id) {
                     assert_eq!(order.pop_front(), Some(delivery.id), "stages out of order");
@@ -160,7 +160,7 @@ impl World {
 
     /// A first push that was put back comes again after the stages behind it.
     fn forget_order(&mut self, delivery: Delivery) {
-        if let Some(call) = delivery.call {
+        if let Some(call) = delivery.call.filter(|_| delivery.pushes == 0) {
             self.calls.entry((delivery.app.0, call.get())).or_default().retain(|id| *id != delivery.id);
         }
     }

@@ -56,9 +56,9 @@ fn r4_a_million_pending_re_pushes_take_less_than_64_mib() {
         let pushed = Delivery { pushes: 1, first_push_at: Some(at(0)), due, ..delivery(n + 1, app, None) };
         dispatch.enqueue(pushed, at(0));
     }
-    assert_eq!(size_of::<Waiting>(), 32);
+    assert_eq!(size_of::<Waiting>(), 40);
     let mib = dispatch.later.bytes() >> 20;
-    assert!(mib < 40, "{mib} MiB");
+    assert!(mib < 46, "{mib} MiB");
     assert_eq!((dispatch.waiting(), dispatch.stages()[1]), (1_000_000, 1_000_000));
 }
 
@@ -472,11 +472,12 @@ fn a_delivery_that_waits_for_its_time_can_be_withdrawn_and_one_in_flight_cannot(
 }
 
 #[test]
-fn a_packed_record_unpacks_to_the_same_delivery_but_for_the_call_of_a_re_push() {
+fn a_delivery_comes_out_as_it_went_in() {
     let first = delivery(1, 7, Some(77));
-    assert_eq!(Waiting::from(first).delivery(), first);
     let again = first.pushed(false, at(0), at(1), &schedule());
-    assert_eq!(Waiting::from(again).delivery(), Delivery { call: None, ..again });
+    for whole in [first, again] {
+        assert_eq!(Waiting::from(whole).delivery(), whole);
+    }
 }
 
 /// The app's endpoint has failed a push, with this id, by a timeout.
