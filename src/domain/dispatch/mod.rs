@@ -49,7 +49,7 @@ use super::time::Timestamp;
 /// A push that takes longer makes its endpoint suspect.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// Most deliveries that move from waiting to due in one call, so that none takes long.
-const DUE_AT_ONCE_MAX: usize = 4_096;
+const DUE_AT_ONCE_MAX: usize = 1_024;
 /// Pushes made are told apart up to here in the figures.
 const STAGES: usize = 8;
 
@@ -129,11 +129,13 @@ impl Dispatch {
             Some(host) => drop(self.hosts.insert(endpoint, host)),
             None => drop(self.hosts.remove(&endpoint)),
         }
-        self.change(endpoint, |queue| {
-            (queue.health, queue.address) = Default::default();
-            // It may wait where it no longer has to pass.
-            queue.has_turn = false;
-        });
+        if self.queues.contains_key(&endpoint) {
+            self.change(endpoint, |queue| {
+                (queue.health, queue.address) = Default::default();
+                // It may wait where it no longer has to pass.
+                queue.has_turn = false;
+            });
+        }
     }
 
     /// Takes in a pending delivery, new or to be pushed again.

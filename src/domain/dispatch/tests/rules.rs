@@ -74,7 +74,7 @@ fn r4_many_that_fall_due_at_once_line_up_in_portions_oldest_first() {
         dispatch.start(at(30_000), 0);
         calls += 1;
     }
-    assert_eq!(calls, 3);
+    assert_eq!(calls, 10);
     assert_eq!(ids(&dispatch.start(at(30_000), 2)), [10_000, 9_999]);
 }
 

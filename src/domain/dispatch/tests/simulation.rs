@@ -3,7 +3,7 @@
 //! The load is the one that discipline E was chosen by: 10,000 endpoints, a thousand notices a second spread
 //! evenly, one endpoint in ten hangs until the timeout of 10 s, the others answer in about 100 ms. What hangs
 //! is repeated three times. By Little's law only the number of repeats matters for the slots needed, not when
-//! they fall, so they follow after 15, 30 and 45 s instead of minutes, and a minute and a half of virtual time
+//! they fall, so they follow after 15, 30 and 45 s instead of minutes, and a minute of virtual time
 //! reaches the full load. The long run with the documented offsets is the ignored test.
 
 use std::cmp::Reverse;
@@ -192,14 +192,14 @@ const SOON: [u64; 3] = [15, 30, 45];
 
 #[test]
 fn with_2000_slots_the_healthy_do_not_notice_that_one_endpoint_in_ten_hangs() {
-    let figures = discipline_e(2_000, &SOON, 75);
+    let figures = discipline_e(2_000, &SOON, 65);
     assert!(figures.healthy_p99_ms <= 5, "{} ms", figures.healthy_p99_ms);
     assert!(figures.most_under_way <= 2_000);
 }
 
 #[test]
 fn with_500_slots_the_healthy_wait_seconds_where_a_shared_queue_makes_them_wait_many_minutes() {
-    let figures = discipline_e(500, &SOON, 75);
+    let figures = discipline_e(500, &SOON, 65);
     assert!(figures.healthy_p50_ms <= 5, "{} ms", figures.healthy_p50_ms);
     assert!(figures.healthy_p99_ms <= 6_000, "{} ms", figures.healthy_p99_ms);
     assert!(figures.most_under_way <= 500);
@@ -207,7 +207,7 @@ fn with_500_slots_the_healthy_wait_seconds_where_a_shared_queue_makes_them_wait_
 
 #[test]
 fn with_10000_slots_every_push_to_a_receiver_that_hangs_is_on_time_as_well() {
-    let figures = discipline_e(10_000, &SOON, 75);
+    let figures = discipline_e(10_000, &SOON, 65);
     assert!(figures.healthy_p99_ms <= 5, "{} ms", figures.healthy_p99_ms);
     assert!(figures.hung_on_time >= 0.995, "{}", figures.hung_on_time);
 }
