@@ -35,14 +35,19 @@ impl Backoff {
         had_failed
     }
 
-    /// Whether it worked the last time.
-    pub const fn is_well(&self) -> bool {
-        self.failures == 0
+    /// How many may be started now, `usual` while all is well. While it fails it is one, and only when nothing
+    /// is under way: it finds out whether it works again. `Err` = none before then.
+    pub fn allowance(&self, now: Timestamp, usual: usize, under_way: usize) -> Result<usize, Timestamp> {
+        match self.until.filter(|_| self.is_waiting(now)) {
+            Some(until) => Err(until),
+            None if self.is_well() => Ok(usual),
+            None => Ok(usize::from(under_way == 0)),
+        }
     }
 
-    /// Until when to wait; `None` = it may be tried now.
-    pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|_| self.is_waiting(now))
+    /// Whether it worked the last time.
+    const fn is_well(&self) -> bool {
+        self.failures == 0
     }
 
     fn is_waiting(&self, now: Timestamp) -> bool {
@@ -62,10 +67,10 @@ mod tests {
         let (mut backoff, mut now) = (Backoff::default(), START);
         for expected in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             backoff.failed(now);
-            let until = backoff.waits_until(now).unwrap();
+            let until = backoff.allowance(now, 128, 0).unwrap_err();
             assert_eq!(until.since(now), Duration::from_secs(expected));
             now = until;
-            assert_eq!(backoff.waits_until(now), None);
+            assert_eq!(backoff.allowance(now, 128, 0), Ok(1));
         }
     }
 
@@ -77,13 +82,23 @@ mod tests {
         assert!(!backoff.failed(START), "fails while it waits");
         assert!(!backoff.failed(START.after(MOST)));
         assert!(backoff.worked());
-        assert!(backoff.is_well());
+    }
+
+    #[test]
+    fn while_it_fails_one_is_tried_at_a_time_and_after_that_as_many_as_usual() {
+        let (mut backoff, later) = (Backoff::default(), START.after(FIRST));
+        assert_eq!(backoff.allowance(START, 128, 500), Ok(128));
+        backoff.failed(START);
+        assert_eq!(backoff.allowance(later, 128, 1), Ok(0));
+        assert_eq!(backoff.allowance(later, 128, 0), Ok(1));
+        backoff.worked();
+        assert_eq!(backoff.allowance(later, 128, 500), Ok(128));
     }
 
     #[test]
     fn a_clock_set_back_does_not_prolong_the_wait() {
         let mut backoff = Backoff::default();
         backoff.failed(START);
-        assert_eq!(backoff.waits_until(START.before(Duration::from_secs(3_600))), None);
+        assert_eq!(backoff.allowance(START.before(Duration::from_secs(3_600)), 128, 0), Ok(1));
     }
 }

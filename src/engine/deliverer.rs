@@ -30,8 +30,6 @@ use crate::store::Attempt;
 
 /// Most deliveries started at once.
 const CLAIM_MAX: usize = 128;
-/// While the store fails, one push at a time finds out whether it works again.
-const CLAIM_WHILE_STORE_FAILS: usize = 1;
 /// Longest wait for pushes under way when the gateway stops: the usual limit of one push, and its record. What
 /// is cut off is pushed again after the start.
 const STOP_WAIT: Duration = Duration::from_secs(15);
@@ -88,18 +86,11 @@ impl Deliverer {
     fn claim(&self) -> (Vec<Delivery>, Option<Timestamp>) {
         let mut dispatch = self.shared.dispatch();
         let now = self.shared.clock.now();
-        let at_most = {
-            let backoff = self.shared.backoff();
-            if let Some(until) = backoff.waits_until(now) {
-                return (Vec::new(), Some(until));
-            }
-            match (backoff.is_well(), dispatch.in_flight() + dispatch.unrecorded()) {
-                (true, _) => CLAIM_MAX,
-                (false, 0) => CLAIM_WHILE_STORE_FAILS,
-                (false, _) => 0,
-            }
-        };
-        (dispatch.start(now, at_most), dispatch.next_due())
+        let under_way = dispatch.in_flight() + dispatch.unrecorded();
+        match self.shared.backoff().allowance(now, CLAIM_MAX, under_way) {
+            Ok(at_most) => (dispatch.start(now, at_most), dispatch.next_due()),
+            Err(until) => (Vec::new(), Some(until)),
+        }
     }
 
     async fn push_all(self: &Arc<Self>, started: Vec<Delivery>, pushes: &mut JoinSet<()>) {

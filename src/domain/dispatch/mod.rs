@@ -16,6 +16,7 @@
 
 mod endpoint;
 mod figures;
+mod flight;
 mod gate;
 mod health;
 mod later;
@@ -38,6 +39,7 @@ pub use self::limits::Limits;
 pub use self::signal::Signal;
 
 use self::endpoint::{Queue, Turn};
+use self::flight::{Demand, Flight, Open};
 use self::gate::{GateKey, Gates, Passed};
 use self::health::SUSPECT_WINDOW;
 use self::later::Later;
@@ -73,33 +75,6 @@ pub struct Dispatch {
     demand: Demand,
     /// How many wait, by pushes made.
     stages: [usize; STAGES],
-}
-
-/// Pushes under way, without those that only wait for their record.
-#[derive(Clone, Copy, Debug, Default)]
-struct Open {
-    all: usize,
-    suspect: usize,
-}
-
-/// What suspects would use if they could.
-#[derive(Clone, Copy, Debug, Default)]
-struct Demand {
-    endpoints: usize,
-    slots: usize,
-}
-
-/// What holds a slot.
-#[derive(Debug)]
-struct Flight {
-    waiting: Waiting,
-    started: Timestamp,
-    passed: Passed,
-    last_push: bool,
-    /// The receiver is done with it; its outcome is not on record yet.
-    answered: bool,
-    /// By how much the clock was set since it started.
-    moved_ms: i64,
 }
 
 impl Dispatch {

@@ -3,6 +3,7 @@
 mod model;
 mod rules;
 mod simulation;
+mod trouble;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,4 +72,12 @@ fn fail(dispatch: &mut Dispatch, delivery: Delivery, signal: Signal, now: Timest
 fn succeed(dispatch: &mut Dispatch, delivery: Delivery, now: Timestamp) {
     dispatch.answered(delivery.id, Signal::Accepted, None, now);
     dispatch.ended(delivery.pushed(true, now, now, &schedule()), false, now);
+}
+
+/// The app's endpoint has failed a push, with this id, by a timeout.
+fn make_suspect(dispatch: &mut Dispatch, app: u32, id: u64) {
+    enqueue(dispatch, app, id, 1, at(0));
+    let started = dispatch.start(at(0), 1);
+    assert_eq!(ids(&started), [id]);
+    let _ = fail(dispatch, started[0], Signal::Silent, at(0));
 }
