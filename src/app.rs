@@ -22,13 +22,13 @@ use crate::api::customer::CustomerApi;
 use crate::api::operator::OperatorApi;
 use crate::api::switch::SwitchApi;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigProblems, LiveTokens, Store as StoreConfig};
+use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Store as StoreConfig};
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
 use crate::domain::cdr::Patience;
 use crate::engine::{self, PushLimits, RetentionDays, Running, Settings, StartError, random};
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, open_files_max};
 use crate::outbound::{Outbound, OutboundSettings, SetupError};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Store, StoreError};
@@ -36,6 +36,8 @@ use crate::wire::area_csv::{AreaTableProblem, read_area_table};
 
 /// How often the certificate files are looked at for changes.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(10);
+/// What waits for a dead receiver gets its last push this long after the schedule has run out (delivery R8).
+const GIVE_UP_GRACE: Duration = Duration::from_secs(600);
 /// Loading fewer bindings than this takes no time worth a progress bar.
 const PROGRESS_FROM: u64 = 50_000;
 
@@ -292,10 +294,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
             exhausted: config.retention.exhausted_days.get(),
         },
         schedule: config.callback.schedule.clone(),
-        push_limits: PushLimits {
-            in_flight: config.callback.max_in_flight.get(),
-            per_app: config.callback.max_in_flight_per_app.get(),
-        },
+        push_limits: push_limits(&config.callback),
         areas: area_table(config.allocation.area_table.as_deref())?,
     };
     let bar = progress_bar(store.binding_count()?);
@@ -332,6 +331,22 @@ fn admission_rules(config: &Config) -> AdmissionRules {
             window: config.auth.ban.window,
             for_duration: config.auth.ban.lasting,
         },
+    }
+}
+
+/// As configured, within what the process may open.
+fn push_limits(callback: &Callback) -> PushLimits {
+    let wanted = callback.max_in_flight.get();
+    let slots = PushLimits::slots(wanted, open_files_max());
+    if slots < wanted {
+        warn!(slots, wanted, "fewer pushes at once than configured: the limit of open files is too low");
+    }
+    PushLimits {
+        in_flight: slots,
+        per_app: callback.max_in_flight_per_app.get(),
+        per_endpoint: callback.max_in_flight_per_endpoint.get(),
+        per_host: callback.max_in_flight_per_host.get(),
+        give_up_after: callback.schedule.span() + GIVE_UP_GRACE,
     }
 }
 

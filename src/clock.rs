@@ -2,8 +2,9 @@
 //!
 //! Everything else takes `now` as an argument. A [`Clock`] follows the system, or the hand of a test. Waiting
 //! is done in short naps, because the system's clock may be set while we wait. Durations are measured with a
-//! [`Stopwatch`], which such a jump does not touch.
+//! [`Stopwatch`], which such a jump does not touch, and the jump itself is noticed by a [`JumpWatch`].
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -13,6 +14,9 @@ use crate::domain::time::Timestamp;
 /// Longest wait before the clock is looked at again: how late a jump of the system's clock is noticed.
 const NAP_MAX: Duration = Duration::from_secs(1);
 
+/// Least a clock must be set by for it to count as a jump (delivery R15).
+pub const JUMP_MIN_MS: i64 = 60_000;
+
 /// Tells the time of day. Cheap to clone; clones tell the same time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -20,7 +24,15 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(watch::Receiver<Timestamp>),
+    Manual(watch::Receiver<ManualTime>),
+}
+
+/// What a manual clock shows.
+#[derive(Clone, Copy, Debug)]
+struct ManualTime {
+    now: Timestamp,
+    /// By how much it jumped so far: the part of `now` that was not time passing.
+    jumped_ms: i64,
 }
 
 impl Clock {
@@ -31,15 +43,31 @@ impl Clock {
 
     /// A clock that stands at `start` and moves only by the hand it comes with.
     pub fn manual(start: Timestamp) -> (Self, ClockHand) {
-        let (sender, receiver) = watch::channel(start);
+        let (sender, receiver) = watch::channel(ManualTime { now: start, jumped_ms: 0 });
         (Self(Source::Manual(receiver)), ClockHand(sender))
+    }
+
+    /// Watches this clock for jumps from now on.
+    pub fn watch_for_jumps(&self) -> JumpWatch {
+        JumpWatch { clock: self.clone(), offset_ms: self.offset_ms() }
+    }
+
+    /// The time of day, less the time that passed since some fixed moment. Changes only when the clock is set.
+    fn offset_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System => {
+                let passed = monotonic_start().elapsed();
+                system_now().before(passed).millis().cast_signed()
+            }
+            Source::Manual(time) => time.borrow().jumped_ms,
+        }
     }
 
     /// The time of day. May be earlier than the last answer: clocks are set back.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_now(),
-            Source::Manual(time) => *time.borrow(),
+            Source::Manual(time) => time.borrow().now,
         }
     }
 
@@ -53,7 +81,7 @@ impl Clock {
                 }
             }
             Source::Manual(time) => {
-                if time.clone().wait_for(|now| *now >= at).await.is_err() {
+                if time.clone().wait_for(|time| time.now >= at).await.is_err() {
                     // The hand is gone, so this clock stands still for ever, and `at` never comes.
                     std::future::pending::<()>().await;
                 }
@@ -62,19 +90,73 @@ impl Clock {
     }
 }
 
-/// Moves a manual [`Clock`] and all its clones.
+/// Notices when the clock is set, as opposed to time passing. Small corrections, as time servers make them,
+/// add up until they are worth mentioning.
 #[derive(Debug)]
-pub struct ClockHand(watch::Sender<Timestamp>);
+pub struct JumpWatch {
+    clock: Clock,
+    offset_ms: i64,
+}
 
-impl ClockHand {
-    /// Moves the clock on by `step`.
-    pub fn advance(&self, step: Duration) {
-        self.0.send_modify(|now| *now = now.after(step));
+impl JumpWatch {
+    /// Milliseconds by which the clock was set since this last said something; `None` while that is less than
+    /// [`JUMP_MIN_MS`].
+    pub fn jumped(&mut self) -> Option<i64> {
+        let offset_ms = self.clock.offset_ms();
+        let by_ms = offset_ms - self.offset_ms;
+        if by_ms.abs() < JUMP_MIN_MS {
+            return None;
+        }
+        self.offset_ms = offset_ms;
+        Some(by_ms)
     }
 
-    /// Sets the clock, forward or back.
+    /// Returns as soon as the clock shows `at`, or within about a second after it was set.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        match &self.clock.0 {
+            Source::System => {
+                while let Some(nap) = next_nap(self.clock.now(), at).filter(|_| !self.has_jumped()) {
+                    tokio::time::sleep(nap).await;
+                }
+            }
+            Source::Manual(time) => {
+                let mut time = time.clone();
+                let due = |time: &ManualTime| {
+                    time.now >= at || (time.jumped_ms - self.offset_ms).abs() >= JUMP_MIN_MS
+                };
+                if time.wait_for(due).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+
+    fn has_jumped(&self) -> bool {
+        (self.clock.offset_ms() - self.offset_ms).abs() >= JUMP_MIN_MS
+    }
+}
+
+/// Moves a manual [`Clock`] and all its clones.
+#[derive(Debug)]
+pub struct ClockHand(watch::Sender<ManualTime>);
+
+impl ClockHand {
+    /// Lets time pass.
+    pub fn advance(&self, step: Duration) {
+        self.0.send_modify(|time| time.now = time.now.after(step));
+    }
+
+    /// Lets time pass until `now`; may also take it back.
     pub fn set(&self, now: Timestamp) {
-        self.0.send_replace(now);
+        self.0.send_modify(|time| time.now = now);
+    }
+
+    /// Sets the clock by so many milliseconds, without that any time passes: what an administrator, or a time
+    /// server after a long outage, does to a system's clock.
+    pub fn jump(&self, by_ms: i64) {
+        self.0.send_modify(|time| {
+            *time = ManualTime { now: time.now.moved(by_ms), jumped_ms: time.jumped_ms + by_ms };
+        });
     }
 }
 
@@ -93,6 +175,12 @@ impl Stopwatch {
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// A fixed moment, the first time that somebody asks.
+fn monotonic_start() -> Stopwatch {
+    static START: OnceLock<Stopwatch> = OnceLock::new();
+    *START.get_or_init(Stopwatch::start)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the time of day")]
@@ -165,6 +253,43 @@ mod tests {
         drop(hand);
         assert_eq!(clock.now(), NOON);
         assert!(!is_done(clock.sleep_until(NOON.after(Duration::from_millis(1)))));
+    }
+
+    #[test]
+    fn time_that_passes_is_no_jump_and_a_jump_is_told_once() {
+        let (clock, hand) = Clock::manual(NOON);
+        let mut watch = clock.watch_for_jumps();
+        hand.advance(Duration::from_secs(7_200));
+        hand.set(NOON);
+        assert_eq!(watch.jumped(), None);
+        hand.jump(-3_600_000);
+        assert_eq!(clock.now(), NOON.before(Duration::from_secs(3_600)));
+        assert_eq!((watch.jumped(), watch.jumped()), (Some(-3_600_000), None));
+    }
+
+    #[test]
+    fn small_corrections_add_up_until_they_are_a_jump() {
+        let (clock, hand) = Clock::manual(NOON);
+        let mut watch = clock.watch_for_jumps();
+        hand.jump(JUMP_MIN_MS - 1);
+        assert_eq!(watch.jumped(), None);
+        hand.jump(1);
+        assert_eq!(watch.jumped(), Some(JUMP_MIN_MS));
+    }
+
+    #[test]
+    fn who_sleeps_while_the_clock_is_set_back_wakes_and_looks_again() {
+        let (clock, hand) = Clock::manual(NOON);
+        let watch = clock.watch_for_jumps();
+        let mut sleep = pin!(watch.sleep_until(NOON.after(Duration::from_secs(60))));
+        assert!(!is_done(sleep.as_mut()));
+        hand.jump(-3_600_000);
+        assert!(is_done(sleep.as_mut()));
+    }
+
+    #[test]
+    fn the_system_clock_jumps_by_itself_in_no_test_run() {
+        assert_eq!(Clock::system().watch_for_jumps().jumped(), None);
     }
 
     #[test]

@@ -2,9 +2,17 @@
 //!
 //! Labels have few values that we choose; an app key, a number or a URL is never one.
 
+mod scheduler;
+
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+pub use self::scheduler::open_files_max;
+
+use self::scheduler::SchedulerGauges;
+use crate::domain::dispatch::Dispatch;
+use crate::domain::time::Timestamp;
 
 /// All metrics of one gateway.
 #[derive(Debug, Clone)]
@@ -36,14 +44,14 @@ pub struct Metrics {
     pub pushes: IntCounterVec,
     /// Deliveries given up after the last push of the schedule.
     pub exhausted: IntCounter,
-    /// Deliveries that wait for their (next) push.
-    pub deliveries_waiting: IntGauge,
-    /// Pushes under way.
-    pub deliveries_in_flight: IntGauge,
-    /// Age in seconds of the oldest delivery that is due and not being pushed.
-    pub delivery_oldest_due_seconds: IntGauge,
-    /// How late pushes start, in seconds after they were due.
+    /// What the scheduler shows of itself.
+    scheduler: SchedulerGauges,
+    /// How late pushes start, in seconds after they were due, those included that were held back.
     pub push_lateness_seconds: Histogram,
+    /// How often the clock was set by a minute or more.
+    pub clock_jumps: IntCounter,
+    /// 1 while the store takes writes.
+    pub store_ok: IntGauge,
     /// How long commits take, in seconds.
     pub commit_seconds: Histogram,
     /// How many commands and reports share a commit.
@@ -101,17 +109,13 @@ impl Metrics {
                 "privnum_deliveries_exhausted_total",
                 "Deliveries given up after the last push.",
             ),
-            deliveries_waiting: gauge("privnum_deliveries_waiting", "Deliveries that wait for a push."),
-            deliveries_in_flight: gauge("privnum_deliveries_in_flight", "Pushes under way."),
-            delivery_oldest_due_seconds: gauge(
-                "privnum_delivery_oldest_due_seconds",
-                "Age of the oldest delivery that is due and not being pushed.",
-            ),
             push_lateness_seconds: histogram(
                 "privnum_push_lateness_seconds",
                 "How late pushes start.",
-                &[0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0],
+                &[0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 18_000.0],
             ),
+            clock_jumps: counter("privnum_clock_jumps_total", "Times the clock was set by a minute or more."),
+            store_ok: gauge("privnum_store_ok", "1 while the store takes writes."),
             commit_seconds: histogram("privnum_commit_seconds", "How long commits take.", &commit_buckets),
             commit_jobs: histogram(
                 "privnum_commit_jobs",
@@ -120,8 +124,14 @@ impl Metrics {
             ),
             store_errors: counter("privnum_store_errors_total", "Commits that failed."),
             serving: gauge("privnum_serving", "1 while the gateway serves."),
+            scheduler: SchedulerGauges::new(&registry),
             registry,
         }
+    }
+
+    /// Brings the gauges of the scheduler and of the open files up to date.
+    pub fn show_dispatch(&self, dispatch: &Dispatch, now: Timestamp) {
+        self.scheduler.show(dispatch, now);
     }
 
     /// Everything in the Prometheus text format.

@@ -137,11 +137,14 @@ pub struct Callback {
     pub timeout: Duration,
     /// Private networks that callbacks may reach all the same.
     pub allow_networks: Vec<IpNet>,
-    /// Pushes under way at once, in all.
+    /// Pushes under way at once, in all; fewer when the process may not open files enough.
     pub max_in_flight: NonZeroUsize,
-    /// Pushes under way at once for one app, so that a dead address does not hold up the others; at most
-    /// `max_in_flight`.
+    /// Pushes under way at once for one app; at most `max_in_flight`, like the next two.
     pub max_in_flight_per_app: NonZeroUsize,
+    /// Pushes under way at once to one URL of one app that answers well.
+    pub max_in_flight_per_endpoint: NonZeroUsize,
+    /// Pushes under way at once to one host and port, and to one address, for all apps together.
+    pub max_in_flight_per_host: NonZeroUsize,
 }
 
 /// `[cdr]`, and `cdr_merge_ms`.

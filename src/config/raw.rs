@@ -92,6 +92,9 @@ pub(super) struct RawCallback {
     pub(super) allow_networks: Option<Vec<String>>,
     pub(super) max_in_flight: Option<i64>,
     pub(super) max_in_flight_per_app: Option<i64>,
+    pub(super) max_in_flight_per_endpoint: Option<i64>,
+    pub(super) max_in_flight_per_host: Option<i64>,
+    pub(super) jitter_secs: Option<f64>,
     /// See [`RawConfig::cdr_merge_ms`].
     pub(super) cdr_merge_ms: Option<i64>,
 }

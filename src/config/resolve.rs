@@ -26,6 +26,8 @@ const SCHEDULE_LENGTH_MAX: usize = 50;
 const SCHEDULE_MINUTES_MAX: f64 = 30.0 * 24.0 * 60.0;
 /// One millisecond in minutes, rounded up: two re-pushes at the same time make no sense.
 const SCHEDULE_MINUTES_MIN: f64 = 0.000_02;
+/// More would no longer be the documented schedule, whose first step is a minute.
+const JITTER_SECS_MAX: f64 = 30.0;
 /// Ten years.
 const RETENTION_DAYS_MAX: u32 = 3_650;
 const CDR_MERGE_MS_MAX: u32 = 60_000;
@@ -139,21 +141,30 @@ fn auth(checks: &mut Checks<'_>, raw: &RawAuth) -> Auth {
 }
 
 fn callback(checks: &mut Checks<'_>, raw: &RawCallback) -> Callback {
-    let per_app_key = "callback.max_in_flight_per_app";
     let networks = raw.allow_networks.as_deref().unwrap_or_default();
     let timeout_range = LIMIT_SECS_MIN..=120.0;
-    let callback = Callback {
+    let in_all = checks.capacity("callback.max_in_flight", raw.max_in_flight, 8_192, 100_000);
+    let mut part = |key: &str, given: Option<i64>, default: usize| {
+        let default = u32::try_from(default.min(in_all.get())).expect("the defaults are small");
+        let limit = checks.capacity(key, given, default, 100_000);
+        if limit > in_all {
+            checks.problem(key, format!("must be at most callback.max_in_flight, which is {in_all}"));
+        }
+        limit
+    };
+    Callback {
+        max_in_flight: in_all,
+        max_in_flight_per_app: part("callback.max_in_flight_per_app", raw.max_in_flight_per_app, 64),
+        max_in_flight_per_endpoint: part(
+            "callback.max_in_flight_per_endpoint",
+            raw.max_in_flight_per_endpoint,
+            16,
+        ),
+        max_in_flight_per_host: part("callback.max_in_flight_per_host", raw.max_in_flight_per_host, 64),
         schedule: schedule(checks, raw),
         timeout: checks.duration("callback.timeout_secs", raw.timeout_secs, 10, timeout_range, Unit::SECONDS),
         allow_networks: checks.networks("callback.allow_networks", networks),
-        max_in_flight: checks.capacity("callback.max_in_flight", raw.max_in_flight, 512, 100_000),
-        max_in_flight_per_app: checks.capacity(per_app_key, raw.max_in_flight_per_app, 8, 100_000),
-    };
-    if callback.max_in_flight_per_app > callback.max_in_flight {
-        let in_all = callback.max_in_flight;
-        checks.problem(per_app_key, format!("must be at most callback.max_in_flight, which is {in_all}"));
     }
-    callback
 }
 
 fn schedule(checks: &mut Checks<'_>, raw: &RawCallback) -> Schedule {
@@ -171,7 +182,9 @@ fn schedule(checks: &mut Checks<'_>, raw: &RawCallback) -> Schedule {
     if counted_from == CountedFrom::FirstPush && !offsets.is_sorted_by(|earlier, later| earlier < later) {
         checks.problem(key, "must rise from entry to entry, because it counts from the first push");
     }
-    Schedule { offsets, counted_from }
+    let jitter =
+        checks.duration("callback.jitter_secs", raw.jitter_secs, 5, 0.0..=JITTER_SECS_MAX, Unit::SECONDS);
+    Schedule { offsets, counted_from, jitter }
 }
 
 fn cdr(checks: &mut Checks<'_>, raw: &RawCdr, at_top: Option<i64>, in_callback: Option<i64>) -> Cdr {

@@ -103,6 +103,12 @@ fn the_defaults_are_the_published_ones() {
 }
 
 #[test]
+fn the_parts_of_a_small_limit_are_lowered_with_it_unless_they_are_given() {
+    let callback = parsed("callback.max_in_flight = 7").callback;
+    assert_eq!((callback.max_in_flight_per_app.get(), callback.max_in_flight_per_host.get()), (7, 7));
+}
+
+#[test]
 fn the_file_printed_in_the_interface_page_is_accepted_word_for_word() {
     let text = r#"
         [listen]
@@ -228,9 +234,10 @@ fn values_out_of_range_are_refused_with_the_range() {
             "callback.schedule_minutes: must rise from entry to entry, because it counts from the first push",
         ),
         (
-            "callback.max_in_flight = 7",
+            "callback.max_in_flight = 7\ncallback.max_in_flight_per_app = 8",
             "callback.max_in_flight_per_app: must be at most callback.max_in_flight, which is 7",
         ),
+        ("callback.jitter_secs = 31", "callback.jitter_secs: must be 0 to 30 seconds, not 31"),
         ("cdr.sp_id = \"\"", "cdr.sp_id: must be 1 to 32 visible ASCII characters without blanks"),
         (
             "log.level = \"loud\"",

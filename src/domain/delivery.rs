@@ -3,7 +3,10 @@
 //! The body of a delivery is frozen when it is queued; address, nonce, time and digest are made fresh at
 //! each push, so a corrected URL heals what is waiting.
 
+use std::hash::Hasher as _;
 use std::time::Duration;
+
+use siphasher::sip::SipHasher13;
 
 use super::id::{AppNo, RowKey};
 use super::time::Timestamp;
@@ -78,6 +81,9 @@ pub struct Schedule {
     pub offsets: Vec<Duration>,
     /// What the offsets are counted from.
     pub counted_from: CountedFrom,
+    /// Each delivery's re-pushes come later by up to this, always by the same time: what failed together does
+    /// not come back in the same instant (delivery R3). Never earlier.
+    pub jitter: Duration,
 }
 
 /// What the offsets of a [`Schedule`] are counted from.
@@ -91,10 +97,10 @@ pub enum CountedFrom {
 }
 
 impl Default for Schedule {
-    /// 1, 4, 9, 106, 203 and 300 minutes after the first push (callbacks 1.3).
+    /// 1, 4, 9, 106, 203 and 300 minutes after the first push (callbacks 1.3), and up to 5 s later.
     fn default() -> Self {
         let offsets = [1, 4, 9, 106, 203, 300].map(|minutes| Duration::from_secs(60 * minutes)).to_vec();
-        Self { offsets, counted_from: CountedFrom::FirstPush }
+        Self { offsets, counted_from: CountedFrom::FirstPush, jitter: Duration::from_secs(5) }
     }
 }
 
@@ -139,10 +145,17 @@ impl Delivery {
         if succeeded {
             return Self { state: State::Delivered, ..after };
         }
-        match schedule.next_due(first_push_at, began, ended, pushes) {
+        match schedule.next_due(first_push_at, began, ended, pushes, self.id) {
             Some(due) => Self { due, ..after },
             None => Self { state: State::Exhausted, ..after },
         }
+    }
+
+    /// The delivery after its last push failed before the schedule was through: its receiver was dead for as
+    /// long as the schedule lasts (delivery R8).
+    #[must_use]
+    pub const fn given_up(self) -> Self {
+        Self { state: State::Exhausted, ..self }
     }
 
     /// The delivery, to be pushed once more at `now` because an operator asked. A delivered or exhausted one
@@ -161,16 +174,36 @@ impl Schedule {
         began: Timestamp,
         ended: Timestamp,
         pushes: u8,
+        id: RowKey,
     ) -> Option<Timestamp> {
         let made = usize::from(pushes);
         let left = self.offsets.get(made.checked_sub(1)?..)?;
+        let jitter = self.jitter_of(id);
         match self.counted_from {
-            CountedFrom::PreviousPush => left.first().map(|&gap| began.after(gap)),
+            CountedFrom::PreviousPush => left.first().map(|&gap| began.after(gap + jitter)),
             CountedFrom::FirstPush => {
-                let ahead = left.iter().map(|&offset| first.after(offset)).find(|&due| due > ended);
-                ahead.or_else(|| (!left.is_empty()).then(|| ended.after(self.last_step())))
+                let ahead = left.iter().map(|&offset| first.after(offset + jitter)).find(|&due| due > ended);
+                ahead.or_else(|| (!left.is_empty()).then(|| ended.after(self.last_step() + jitter)))
             }
         }
+    }
+
+    /// How much later than its offset this delivery is pushed again: from zero to `jitter`, by a hash of its id,
+    /// so that nothing has to be stored.
+    fn jitter_of(&self, id: RowKey) -> Duration {
+        let mut hasher = SipHasher13::new();
+        hasher.write_u64(id.get());
+        let most_ms = u64::try_from(self.jitter.as_millis()).unwrap_or(u64::MAX - 1);
+        Duration::from_millis(hasher.finish() % (most_ms + 1))
+    }
+
+    /// From the first push to the last, jitter included.
+    pub fn span(&self) -> Duration {
+        let offsets = match self.counted_from {
+            CountedFrom::FirstPush => self.offsets.last().copied().unwrap_or_default(),
+            CountedFrom::PreviousPush => self.offsets.iter().map(|&gap| gap + self.jitter).sum(),
+        };
+        offsets + self.jitter
     }
 
     /// The step between the last two offsets: 97 minutes in the documented schedule.
@@ -202,13 +235,18 @@ mod tests {
         Delivery::new(RowKey::floor(1), AppNo(1), NoticeKind::Event, None, minutes(0))
     }
 
+    /// The documented schedule to the second.
+    fn exact() -> Schedule {
+        Schedule { jitter: Duration::ZERO, ..Schedule::default() }
+    }
+
     fn fail_at_due(delivery: Delivery, schedule: &Schedule) -> Delivery {
         delivery.pushed(false, delivery.due, delivery.due.after(Duration::from_secs(1)), schedule)
     }
 
     #[test]
     fn re_pushes_fall_at_the_documented_offsets_and_the_seventh_push_is_the_last() {
-        let schedule = Schedule::default();
+        let schedule = exact();
         let mut delivery = fresh();
         for expected in [1, 4, 9, 106, 203, 300] {
             delivery = fail_at_due(delivery, &schedule);
@@ -220,12 +258,32 @@ mod tests {
 
     #[test]
     fn counted_from_the_previous_push_the_gaps_add_up() {
-        let schedule = Schedule { counted_from: CountedFrom::PreviousPush, ..Schedule::default() };
+        let schedule = Schedule { counted_from: CountedFrom::PreviousPush, ..exact() };
         let mut delivery = fresh();
         for expected in [1, 5, 14, 120, 323, 623] {
             delivery = fail_at_due(delivery, &schedule);
             assert_eq!(delivery.due, minutes(expected));
         }
+    }
+
+    #[test]
+    fn r3_re_pushes_come_up_to_the_jitter_late_never_early_and_each_delivery_always_by_the_same() {
+        let schedule = Schedule::default();
+        let lateness_of = |id: u64| {
+            let delivery = Delivery { id: RowKey::from_stored(id).unwrap(), ..fresh() };
+            let once = fail_at_due(delivery, &schedule);
+            let late = once.due.since(minutes(1));
+            let twice = once.pushed(false, minutes(1), minutes(1), &schedule);
+            assert_eq!((once.due >= minutes(1), twice.due), (true, minutes(4).after(late)));
+            late
+        };
+        let latenesses: Vec<_> = (1..=1_000).map(lateness_of).collect();
+        assert!(latenesses.iter().all(|late| *late <= Duration::from_secs(5)));
+        for second in 0..5 {
+            let within = latenesses.iter().filter(|late| late.as_secs() == second).count();
+            assert!((140..=260).contains(&within), "{within} of 1000 are {second} s late");
+        }
+        assert_eq!(schedule.span(), Duration::from_secs(300 * 60 + 5));
     }
 
     #[test]
@@ -236,7 +294,7 @@ mod tests {
 
     #[test]
     fn after_two_hours_of_downtime_one_push_is_made_and_the_next_waits_for_its_offset() {
-        let schedule = Schedule::default();
+        let schedule = exact();
         let once = fail_at_due(fresh(), &schedule);
         let late = once.pushed(false, minutes(120), minutes(120), &schedule);
         assert_eq!((late.pushes, late.due), (2, minutes(203)));
@@ -244,7 +302,7 @@ mod tests {
 
     #[test]
     fn downtime_beyond_the_schedule_burns_no_tries() {
-        let schedule = Schedule::default();
+        let schedule = exact();
         let mut delivery =
             fail_at_due(fresh(), &schedule).pushed(false, minutes(600), minutes(600), &schedule);
         assert_eq!(delivery.due, minutes(697));

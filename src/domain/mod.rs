@@ -30,6 +30,7 @@ pub mod release;
 pub mod route;
 
 // Telling the customer.
+pub mod backoff;
 pub mod delivery;
 pub mod dispatch;
 

@@ -46,6 +46,12 @@ impl Timestamp {
         Self::from_millis(self.millis().saturating_sub(delay_ms))
     }
 
+    /// This point on a clock that was set by so many milliseconds, forward or back.
+    #[must_use]
+    pub fn moved(self, by_ms: i64) -> Self {
+        Self::from_millis(self.millis().saturating_add_signed(by_ms))
+    }
+
     /// Time passed since `earlier`; zero when `earlier` is in fact later (clocks jump).
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis().saturating_sub(earlier.millis()))

@@ -1,8 +1,12 @@
 //! Pushes what is due. Which delivery comes next is [`Dispatch`]'s decision, when it comes again is
 //! [`Schedule`]'s; here the bodies are fetched, the pushes run, and their outcomes go to the writer.
 //!
-//! "In flight" lives in memory only. If we die between a push and the record of its outcome, the push is made
-//! again after the restart: twice is possible, never is not (invariant 5).
+//! A slot is taken before the body is fetched, and given back when the outcome is on record, so what is held in
+//! memory is bounded whatever receivers and the store do. "In flight" lives in memory only. If we die between a
+//! push and the record of its outcome, the push is made again after the restart: twice is possible, never is not
+//! (invariant 5).
+//!
+//! [`Dispatch`]: crate::domain::dispatch::Dispatch
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +15,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::job::Job;
+use super::receivers::signal_of;
 use super::{Shared, random};
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
+use crate::domain::dispatch::Signal;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
 use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome};
@@ -24,8 +30,9 @@ use crate::store::Attempt;
 
 /// Most deliveries started at once.
 const CLAIM_MAX: usize = 128;
-/// When the store does not give the bodies, try again after this.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for pushes under way when the gateway stops: the usual limit of one push, and its record. What
+/// is cut off is pushed again after the start.
+const STOP_WAIT: Duration = Duration::from_secs(15);
 
 /// How many pushes may be under way.
 pub type PushLimits = crate::domain::dispatch::Limits;
@@ -40,24 +47,24 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Runs until `stop` turns true; then no push is started any more, and those under way are finished.
+    /// Runs until `stop` turns true; then no push is started any more, and those under way are waited for.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let this = Arc::new(self);
         let mut pushes = JoinSet::new();
-        loop {
+        let mut jumps = this.shared.clock.watch_for_jumps();
+        while !*stop.borrow() {
             // Register for the wake-up before looking, so that what arrives while we look is not missed.
             let woken = this.shared.deliver_now.notified();
-            let now = this.shared.clock.now();
-            let started = this.shared.dispatch().start(now, CLAIM_MAX);
+            jumps.jumped();
+            let (started, look_again) = this.claim();
             if !started.is_empty() {
-                this.push_all(started, now, &mut pushes).await;
+                this.push_all(started, &mut pushes).await;
                 while pushes.try_join_next().is_some() {}
                 continue;
             }
-            let next_due = this.shared.dispatch().next_due();
             let is_due = async {
-                match next_due {
-                    Some(due) => this.shared.clock.sleep_until(due).await,
+                match look_again {
+                    Some(due) => jumps.sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -65,63 +72,106 @@ impl Deliverer {
                 () = woken => {}
                 () = is_due => {}
                 Some(_) = pushes.join_next() => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = stop.wait_for(|stop| *stop) => {}
             }
         }
-        while pushes.join_next().await.is_some() {}
+        let finished = async { while pushes.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WAIT, finished).await.is_err() {
+            warn!(pushes = pushes.len(), "cut off pushes that did not end in time; they are made again");
+            pushes.shutdown().await;
+        }
     }
 
-    async fn push_all(self: &Arc<Self>, started: Vec<Delivery>, now: Timestamp, pushes: &mut JoinSet<()>) {
+    /// What may start now, and when to look again if nothing happens before.
+    fn claim(&self) -> (Vec<Delivery>, Option<Timestamp>) {
+        let mut dispatch = self.shared.dispatch();
+        let now = self.shared.clock.now();
+        let under_way = dispatch.in_flight() + dispatch.unrecorded();
+        match self.shared.backoff().allowance(now, CLAIM_MAX, under_way) {
+            Ok(at_most) => (dispatch.start(now, at_most), dispatch.next_due()),
+            Err(until) => (Vec::new(), Some(until)),
+        }
+    }
+
+    async fn push_all(self: &Arc<Self>, started: Vec<Delivery>, pushes: &mut JoinSet<()>) {
         let ids: Vec<_> = started.iter().map(|delivery| delivery.id).collect();
         let store = Arc::clone(&self.shared.store);
-        let bodies = tokio::task::spawn_blocking(move || store.bodies(&ids)).await;
-        let mut bodies: HashMap<RowKey, Arc<[u8]>> = match bodies {
-            Ok(Ok(bodies)) => bodies.into_iter().collect(),
-            Ok(Err(error)) => {
-                warn!("bodies of deliveries cannot be read: {error}");
-                HashMap::new()
-            }
-            Err(error) => {
-                warn!("reading bodies of deliveries broke off: {error}");
-                HashMap::new()
-            }
-        };
+        let read = tokio::task::spawn_blocking(move || store.bodies(&ids)).await;
+        let read = read.map_err(|error| error.to_string());
+        let mut bodies: HashMap<RowKey, Arc<[u8]>> =
+            match read.and_then(|bodies| bodies.map_err(|error| error.to_string())) {
+                Ok(bodies) => bodies.into_iter().collect(),
+                Err(error) => {
+                    warn!(deliveries = started.len(), "bodies cannot be read: {error}");
+                    return self.put_back(&started);
+                }
+            };
         for delivery in started {
+            let this = Arc::clone(self);
             match bodies.remove(&delivery.id) {
-                Some(body) => {
-                    let this = Arc::clone(self);
-                    pushes.spawn(async move { this.push(delivery, body).await });
-                }
-                None => {
-                    let mut dispatch = self.shared.dispatch();
-                    dispatch.ended(Delivery { due: now.after(STORE_PAUSE), ..delivery }, true, now);
-                }
-            }
+                Some(body) => pushes.spawn(async move { this.push(delivery, body).await }),
+                None => pushes.spawn(async move { this.give_up_without_body(delivery).await }),
+            };
+        }
+    }
+
+    /// Nothing was pushed: these come again, and the store is left alone for a while.
+    fn put_back(&self, started: &[Delivery]) {
+        self.shared.store_fails();
+        let mut dispatch = self.shared.dispatch();
+        let now = self.shared.clock.now();
+        for delivery in started {
+            dispatch.put_back(delivery.id, now);
         }
     }
 
     async fn push(&self, delivery: Delivery, body: Arc<[u8]>) {
         let app = self.shared.registry.customers.by_no(delivery.app);
+        let mut jumps = self.shared.clock.watch_for_jumps();
         let began = self.shared.clock.now();
         let lateness = began.since(delivery.due).as_secs_f64();
         self.shared.metrics.push_lateness_seconds.observe(lateness);
-        let (attempt, succeeded) = match url_of(&app, delivery.kind) {
-            Some(url) => {
-                let push = Push {
-                    url: url.to_owned(),
-                    app_key: app.key.clone(),
-                    secret: app.secret.expose().to_owned(),
-                    scheme: app.push_scheme,
-                    body: Bytes::from_owner(body),
-                    delivery_id: delivery.id.get().to_string(),
-                };
-                let pushed = self.outbound.post(&push, began, random::nonce()).await;
-                recorded(began, url, pushed, app.accept_any_2xx)
-            }
-            None => (not_pushed(began, "the app has no URL for this kind of notice"), false),
+        let (attempt, signal, address) = if let Some(url) = url_of(&app, delivery.kind) {
+            let push = Push {
+                url: url.to_owned(),
+                app_key: app.key.clone(),
+                secret: app.secret.expose().to_owned(),
+                scheme: app.push_scheme,
+                body: Bytes::from_owner(body),
+                delivery_id: delivery.id.get().to_string(),
+            };
+            let pushed = self.outbound.post(&push, began, random::nonce()).await;
+            let (attempt, signal) = recorded(began, url, &pushed, app.accept_any_2xx);
+            (attempt, signal, pushed.address)
+        } else {
+            (not_pushed(began, "the app has no URL for this kind of notice"), Signal::Unknown, None)
         };
-        let after = delivery.pushed(succeeded, began, self.shared.clock.now(), &self.schedule);
-        let outcome = if succeeded { "delivered" } else { "failed" };
+        // On the clock as it was when the push began: the jump itself must not make offsets of the schedule pass.
+        let ended = self.shared.clock.now().moved(-jumps.jumped().unwrap_or(0));
+        let after = delivery.pushed(attempt.failure.is_none(), began, ended, &self.schedule);
+        let gives_up = {
+            let mut dispatch = self.shared.dispatch();
+            dispatch.answered(delivery.id, signal, address, self.shared.clock.now());
+            dispatch.is_last_push(delivery.id)
+        };
+        self.shared.deliver_now.notify_one();
+        let after = if gives_up && after.state.is_pending() { after.given_up() } else { after };
+        self.settle(after, attempt, &app).await;
+    }
+
+    /// The store has the delivery and not its body. Pushing it is impossible, and trying for ever would hide it.
+    async fn give_up_without_body(&self, delivery: Delivery) {
+        let app = self.shared.registry.customers.by_no(delivery.app);
+        let began = self.shared.clock.now();
+        error!(delivery = delivery.id.get(), app = %app.key, "the body of a delivery is missing");
+        let after = delivery.pushed(false, began, began, &self.schedule).given_up();
+        self.shared.dispatch().answered(delivery.id, Signal::Unknown, None, began);
+        self.settle(after, not_pushed(began, "its body is not in the store"), &app).await;
+    }
+
+    /// Hands the outcome to the writer.
+    async fn settle(&self, after: Delivery, attempt: Attempt, app: &CustomerApp) {
+        let outcome = if attempt.failure.is_none() { "delivered" } else { "failed" };
         self.shared.metrics.pushes.with_label_values(&[outcome]).inc();
         if after.state == State::Exhausted {
             self.shared.metrics.exhausted.inc();
@@ -133,7 +183,7 @@ impl Deliverer {
 }
 
 /// Where a kind of notice goes (callbacks 0; 7 for the fallback of X-number status).
-fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
+pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
     let urls = &app.urls;
     match kind {
         NoticeKind::Event => urls.call_status.as_deref(),
@@ -155,8 +205,8 @@ fn not_pushed(at: Timestamp, why: &str) -> Attempt {
     }
 }
 
-/// The record of a push, and whether it succeeded: exactly 200, or any 2xx if the app says so.
-fn recorded(at: Timestamp, url: &str, pushed: Pushed, accept_any_2xx: bool) -> (Attempt, bool) {
+/// The record of a push, and what it shows. It succeeded with exactly 200, or any 2xx if the app says so.
+fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> (Attempt, Signal) {
     let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     let failure = match &pushed.outcome {
         PushOutcome::Answered(200) => None,
@@ -171,7 +221,7 @@ fn recorded(at: Timestamp, url: &str, pushed: Pushed, accept_any_2xx: bool) -> (
         ("total", Some(pushed.timings.total)),
     ];
     let timings = timings.into_iter().filter_map(|(name, time)| Some((name.into(), millis(time?)))).collect();
-    let succeeded = failure.is_none();
+    let signal = signal_of(&pushed.outcome, failure.is_none());
     let attempt = Attempt {
         at,
         url: url.into(),
@@ -182,5 +232,5 @@ fn recorded(at: Timestamp, url: &str, pushed: Pushed, accept_any_2xx: bool) -> (
         answer: pushed.answer.body.as_ref().into(),
         failure,
     };
-    (attempt, succeeded)
+    (attempt, signal)
 }

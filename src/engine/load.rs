@@ -38,7 +38,7 @@ pub fn load(
     let mut bindings = 0;
     shared.store.load(from, &mut |loaded| match loaded {
         Loaded::LastKey(key) => staging.keys_continue_after(key),
-        Loaded::App(app) => shared.registry.customers.put(app.into()),
+        Loaded::App(app) => shared.put_app(app.into()),
         Loaded::Number(record, last_call_at) => {
             staging.put_number(&record);
             shared.registry.directory.put_number(record, last_call_at);

@@ -8,6 +8,7 @@ mod draft;
 pub mod job;
 mod load;
 pub mod random;
+mod receivers;
 mod reports;
 mod settings;
 mod start;
@@ -19,14 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::warn;
 
 pub use self::deliverer::PushLimits;
 use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
-use crate::clock::Clock;
+use crate::clock::{Clock, JumpWatch};
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
+use crate::domain::backoff::Backoff;
 use crate::domain::call::{CallEvent, CallId, Decision, Recording};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
@@ -60,6 +63,10 @@ pub struct Shared {
     /// Every metric.
     pub metrics: Metrics,
     dispatch: Mutex<Dispatch>,
+    /// For the scheduler, whose times are all of the clock as it was.
+    jumps: Mutex<JumpWatch>,
+    /// Whether the store takes what became of pushes.
+    backoff: Mutex<Backoff>,
     /// The deliverer has something to look at.
     deliver_now: Notify,
     /// How many parties are in quarantine on each X, as of the last batch.
@@ -69,7 +76,18 @@ pub struct Shared {
 
 impl Shared {
     fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
-        self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut dispatch = self.dispatch.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before anybody compares its times with the clock's.
+        if let Some(by_ms) = self.jumps.lock().unwrap_or_else(PoisonError::into_inner).jumped() {
+            warn!(by_ms, "the clock was set; what waits to be pushed keeps its time left to wait");
+            self.metrics.clock_jumps.inc();
+            dispatch.clock_was_set(by_ms);
+        }
+        dispatch
+    }
+
+    fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note_quarantine(&self, staging: &mut Staging) {
@@ -229,11 +247,7 @@ impl Engine {
         metrics.numbers.set(gauge(registry.directory.number_count()));
         metrics.calls_open.set(gauge(registry.calls.open_count()));
         let dispatch = self.shared.dispatch();
-        metrics.deliveries_waiting.set(gauge(dispatch.waiting()));
-        metrics.deliveries_in_flight.set(gauge(dispatch.in_flight()));
-        let now = self.shared.clock.now();
-        let age = dispatch.oldest_due().map_or(0, |due| now.since(due).as_secs());
-        metrics.delivery_oldest_due_seconds.set(i64::try_from(age).unwrap_or(i64::MAX));
+        metrics.show_dispatch(&dispatch, self.shared.clock.now());
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {

@@ -16,6 +16,7 @@ use super::writer::{Writer, WriterStopped};
 use super::{Engine, INBOX_MAX, PushLimits, Shared, timekeeper};
 use crate::clock::Clock;
 use crate::domain::area::AreaTable;
+use crate::domain::backoff::Backoff;
 use crate::domain::cdr::Patience;
 use crate::domain::delivery::Schedule;
 use crate::domain::dispatch::Dispatch;
@@ -90,6 +91,7 @@ pub fn start(
         sp_id: settings.sp_id.clone(),
         host_name: settings.host_name.clone(),
     };
+    let jumps = clock.watch_for_jumps();
     let shared = Arc::new(Shared {
         registry: Registry::new(),
         store,
@@ -98,6 +100,8 @@ pub fn start(
         areas: settings.areas,
         metrics,
         dispatch: Mutex::new(Dispatch::new(settings.push_limits)),
+        jumps: Mutex::new(jumps),
+        backoff: Mutex::new(Backoff::default()),
         deliver_now: Notify::new(),
         quarantined: Mutex::new(HashMap::new()),
         serving: AtomicBool::new(false),

@@ -205,8 +205,11 @@ impl Writer {
         metrics.commit_seconds.observe(stopwatch.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "at most 1,024")]
         metrics.commit_jobs.observe(jobs as f64);
-        if committed.is_err() {
+        if committed.is_ok() {
+            self.shared.store_works();
+        } else {
             metrics.store_errors.inc();
+            self.shared.store_fails();
         }
         committed
     }
@@ -226,7 +229,7 @@ impl Writer {
                         shared.metrics.unbinds.with_label_values(&[cause.as_str()]).inc();
                     }
                 }
-                Effect::PutApp(app) => shared.registry.customers.put(app),
+                Effect::PutApp(app) => shared.put_app(app),
                 Effect::PutNumber(record) => {
                     self.staging.put_number(&record);
                     shared.registry.directory.put_number(record, None);

@@ -1,5 +1,7 @@
 //! The documents say what the code does.
 
+use std::collections::BTreeSet;
+
 use privnum::domain::release::StateCode;
 use privnum::wire::result_code::ResultCode;
 
@@ -33,4 +35,51 @@ fn the_page_of_causes_has_the_texts_of_the_program() {
     for (code, text) in documented {
         assert_eq!(StateCode::from_number(code).unwrap().desc(), text, "{code}");
     }
+}
+
+/// Every `privnum_...` word of a text.
+fn metric_names(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let words = text.split(|c: char| !is_part(c)).filter(|word| word.starts_with("privnum_"));
+    // A histogram shows as three series.
+    let series = ["_bucket", "_sum", "_count"];
+    let name = |word: &str| series.iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word).to_owned();
+    words.map(name).collect()
+}
+
+#[test]
+fn alerts_and_dashboard_use_only_metrics_that_exist() {
+    let declared = metric_names(concat!(
+        include_str!("../../src/metrics.rs"),
+        include_str!("../../src/metrics/scheduler.rs")
+    ));
+    let alerts = metric_names(include_str!("../../deploy/alerts.yml"));
+    let dashboard = metric_names(include_str!("../../deploy/grafana-dashboard.json"));
+    for used in [&alerts, &dashboard] {
+        assert!(used.len() > 8);
+        let unknown: Vec<_> = used.difference(&declared).collect();
+        assert!(unknown.is_empty(), "{unknown:?} are not declared in src/metrics");
+    }
+}
+
+#[test]
+fn every_alert_says_how_urgent_it_is_and_what_to_do() {
+    let alerts: Vec<_> = include_str!("../../deploy/alerts.yml").split("      - alert: ").skip(1).collect();
+    assert!(alerts.len() > 10);
+    for alert in alerts {
+        let severe = ["{ severity: page }", "{ severity: ticket }"].iter().any(|text| alert.contains(text));
+        let complete = ["expr: ", "summary: \"", "description: \""].iter().all(|text| alert.contains(text));
+        assert!(severe && complete && !alert.contains('\t'), "{alert}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_with_a_query_in_every_panel() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(include_str!("../../deploy/grafana-dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(
+        panels.iter().all(|panel| panel["targets"][0]["expr"].as_str().is_some_and(|expr| !expr.is_empty()))
+    );
+    assert_eq!(panels.len(), 12);
 }

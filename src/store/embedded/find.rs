@@ -103,7 +103,7 @@ pub(super) fn calls<'f>(
 }
 
 /// What tells where a delivery stands, from its row `d`, its pending row `p` and its ended row `e`.
-pub(super) const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushes, e.pushes), \
+const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushes, e.pushes), \
                         coalesce(p.first_push_at, e.first_push_at), coalesce(p.due, e.due), \
                         coalesce(e.state, 'pending'), e.ended_at";
 
@@ -160,7 +160,7 @@ pub(super) fn deliveries<'f>(
 }
 
 /// Reads the columns of [`DELIVERY`].
-pub(super) fn read_delivery(cells: &mut Cells<'_>) -> Result<DeliveryRow, StoreError> {
+fn read_delivery(cells: &mut Cells<'_>) -> Result<DeliveryRow, StoreError> {
     let id = cells.column("delivery.id")?;
     let app = cells.column("delivery.app")?;
     let kind = cells.column("delivery.kind")?;

@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::find::{DELIVERY, read_delivery};
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
 use crate::domain::call::{Call, CallEvent, Closed};
+use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
 use crate::store::row::{
@@ -110,13 +110,20 @@ fn events(db: &Connection, call: RowKey) -> Result<Vec<CallEvent>, StoreError> {
     Ok(events)
 }
 
+/// Reads the small rows only, not the bodies: there may be a million.
 fn load_deliveries(db: &Connection, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
-    let sql = format!(
-        "SELECT {DELIVERY} FROM delivery_pending p CROSS JOIN delivery d ON d.id = p.id \
-         LEFT JOIN delivery_ended e ON e.id = p.id ORDER BY p.id"
-    );
-    for_each(db, &sql, [], |cells| {
-        sink(Loaded::Delivery(read_delivery(cells)?.delivery));
+    let sql = "SELECT id, app, kind, call, pushes, first_push_at, due FROM delivery_pending ORDER BY id";
+    for_each(db, sql, [], |cells| {
+        sink(Loaded::Delivery(Delivery {
+            id: cells.column("delivery_pending.id")?,
+            app: cells.column("delivery_pending.app")?,
+            kind: cells.column("delivery_pending.kind")?,
+            call: cells.column("delivery_pending.call")?,
+            pushes: cells.column("delivery_pending.pushes")?,
+            first_push_at: cells.column("delivery_pending.first_push_at")?,
+            due: cells.column("delivery_pending.due")?,
+            state: State::Pending,
+        }));
         Ok(())
     })
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
+use crate::domain::delivery::NoticeKind;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
@@ -153,6 +154,33 @@ fn a_store_of_a_newer_version_is_refused_with_words() {
     Connection::open(dir.path().join(MAIN_FILE)).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refusal = EmbeddedStore::open(dir.path(), [7; 32]).unwrap_err();
     assert!(matches!(&refusal, StoreError::Corrupt(why) if why.contains("version 99")), "{refusal}");
+}
+
+#[test]
+fn pending_deliveries_of_a_store_of_version_1_are_still_pending() {
+    let dir = TempDir::fresh();
+    let db = Connection::open(dir.path().join(MAIN_FILE)).unwrap();
+    db.execute_batch(include_str!("schema.sql")).unwrap();
+    let waits = sample::delivery(10, 1, NoticeKind::Cdr);
+    let (id, due) = (waits.id.get(), waits.due.millis());
+    let call = waits.call.unwrap().get();
+    db.execute_batch(&format!(
+        "INSERT INTO delivery VALUES ({id}, 1, 'cdr', {call}, NULL, x'7b7d');
+         INSERT INTO delivery_pending VALUES ({id}, 0, NULL, {due});
+         PRAGMA user_version = 1;"
+    ))
+    .unwrap();
+    drop(db);
+    let mut pending = Vec::new();
+    let from = LoadFrom { ended_after: sample::at(0), closed_after: sample::at(0) };
+    open(&dir)
+        .load(from, &mut |loaded| {
+            if let Loaded::Delivery(delivery) = loaded {
+                pending.push(delivery);
+            }
+        })
+        .unwrap();
+    assert_eq!(pending, [waits]);
 }
 
 #[test]

@@ -146,10 +146,17 @@ fn put_standing(db: &Connection, delivery: &Delivery, ended_at: Timestamp) -> Re
         cell(&delivery.due, "delivery.due")?,
     ];
     if delivery.state == State::Pending {
-        let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due) VALUES (?1, ?2, ?3, ?4) \
+        let what = [
+            cell(&delivery.app, "delivery.app")?,
+            cell(&delivery.kind, "delivery.kind")?,
+            cell(&delivery.call, "delivery.call")?,
+        ];
+        // What it is about stays as it was when it was queued.
+        let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due, app, kind, call) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
                    ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
                    first_push_at = excluded.first_push_at, due = excluded.due";
-        execute(db, sql, standing)?;
+        execute(db, sql, standing.into_iter().chain(what))?;
         return Ok(());
     }
     execute(db, "DELETE FROM delivery_pending WHERE id = ?1", [id])?;

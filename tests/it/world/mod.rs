@@ -72,14 +72,15 @@ impl Addresses {
     }
 }
 
-/// The smallest configuration: everything on loopback, tokens of the tests, callbacks to loopback allowed.
+/// The smallest configuration: everything on loopback, tokens of the tests, callbacks to loopback allowed, and
+/// re-pushes on the second.
 /// `more` are further lines; keys are written in full, such as `limits.idle_secs = 1`.
 pub fn configuration(more: &str) -> String {
     format!(
         "listen.customer = \"127.0.0.1:0\"\nlisten.switch = \"127.0.0.1:0\"\nlisten.operator = \"127.0.0.1:0\"\n\
          store.kind = \"embedded\"\nstore.dir = \"data\"\n\
          operator.token = \"{OPERATOR_TOKEN}\"\nswitch.token = \"{SWITCH_TOKEN}\"\n\
-         callback.allow_networks = [\"127.0.0.0/8\"]\n{more}\n"
+         callback.allow_networks = [\"127.0.0.0/8\"]\ncallback.jitter_secs = 0\n{more}\n"
     )
 }
 
@@ -206,6 +207,20 @@ impl World {
         self.set_time(self.clock.now().after(step)).await;
     }
 
+    /// Sets the clock by so many milliseconds without that time passes, as an administrator does.
+    pub fn jump(&self, by_ms: i64) {
+        self.hand.jump(by_ms);
+    }
+
+    /// What a series of `/metrics` shows.
+    pub fn metric(&self, series: &str) -> i64 {
+        let engine = self.gateway().engine();
+        engine.refresh_gauges();
+        let text = engine.shared().metrics.render();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+    }
+
     /// Waits until no push is due or under way, and all outcomes are on record.
     pub async fn quiet(&self) {
         let engine = self.gateway().engine();
@@ -222,6 +237,11 @@ impl World {
     pub async fn pushed(&self, path: &str) -> Vec<Pushed> {
         self.quiet().await;
         self.receiver.all(path)
+    }
+
+    /// Moves the clock on while pushes may be under way.
+    pub fn pass(&self, step: Duration) {
+        self.hand.advance(step);
     }
 
     /// What the clock shows.
