@@ -136,6 +136,11 @@ impl Dispatch {
         self.in_flight.contains_key(&id)
     }
 
+    /// The delivery whose push is under way, as it was when that began.
+    pub fn pushing(&self, id: RowKey) -> Option<Delivery> {
+        self.in_flight.get(&id).copied()
+    }
+
     /// How many wait, due or not.
     pub fn waiting(&self) -> usize {
         self.waiting

@@ -6,6 +6,7 @@
 mod deliverer;
 mod draft;
 pub mod job;
+pub mod ledger;
 mod load;
 pub mod random;
 mod reports;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use self::deliverer::PushLimits;
 use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
+pub use self::ledger::LedgerRules;
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
 use crate::clock::Clock;
@@ -68,13 +70,44 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
+    /// With an empty registry and nothing to push; not serving yet.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        origin: Origin,
+        areas: AreaTable,
+        metrics: Metrics,
+        push_limits: PushLimits,
+    ) -> Self {
+        Self {
+            registry: Registry::new(),
+            store,
+            clock,
+            origin,
+            areas,
+            metrics,
+            dispatch: Mutex::new(Dispatch::new(push_limits)),
+            deliver_now: Notify::new(),
+            quarantined: Mutex::new(HashMap::new()),
+            serving: AtomicBool::new(false),
+        }
+    }
+
+    /// What waits to be pushed. Hold it for as long as one question takes.
+    pub fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
         self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note_quarantine(&self, staging: &mut Staging) {
         let mut known = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
         staging.publish_quarantine(&mut known);
+    }
+
+    /// Empties memory, before it is loaded again.
+    fn clear(&self) {
+        self.registry.clear();
+        self.dispatch().clear();
+        self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn set_serving(&self, serving: bool) {
