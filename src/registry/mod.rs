@@ -7,6 +7,8 @@ pub mod calls;
 pub mod customers;
 pub mod directory;
 pub mod staging;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
