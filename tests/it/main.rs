@@ -14,6 +14,7 @@ mod documents;
 mod examples;
 mod hostile;
 mod operator;
+mod outage;
 mod quickstart;
 mod tidy;
 mod tolerances;
