@@ -360,8 +360,7 @@ fn refuse(job: Job, why: Unserved) {
     match job {
         Job::Command(_, _, to) => drop(to.send(Err(why))),
         Job::ChangeApp(_, _, _, to) => drop(to.send(Err(why))),
-        Job::Report(_, to) => drop(to.send(Err(why))),
-        Job::Recording(_, _, to) => drop(to.send(Err(why))),
+        Job::Report(_, to) | Job::Recording(_, _, to) => _ = to.send(Err(why)),
         Job::Setting(_, to) => drop(to.send(Err(why))),
         Job::Redeliver(_, _, to) => drop(to.send(Err(why))),
         Job::Flush(to) => drop(to.send(Err(why))),

@@ -268,8 +268,8 @@ mod tests {
             spoil(&directory);
             directory.check_consistency().join("; ")
         };
-        assert!(broken(|all| drop(all.by_binding.remove(&id(1)))).contains("is not found by its id"));
-        assert!(broken(|all| drop(all.by_binding.insert(id(9), x(2)))).contains("2 are known by id"));
+        assert!(broken(|all| _ = all.by_binding.remove(&id(1))).contains("is not found by its id"));
+        assert!(broken(|all| _ = all.by_binding.insert(id(9), x(2))).contains("2 are known by id"));
         assert!(
             broken(|all| drop(all.by_owner.remove(&(APP, number(1))))).contains("is not found as a number")
         );

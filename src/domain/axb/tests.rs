@@ -13,8 +13,10 @@ fn bind_on(slot: Option<&XSlot>, a: u64, b: u64, now: Timestamp) -> Result<Vec<C
     bind(&record(NumberStatus::Normal), slot, &wanted(a, b, 0), id(99), now)
 }
 
+type Told = (char, u64, Option<(UnbindCause, Timestamp)>);
+
 /// Changes in short: `+` bound, `=` modified, `-` ended, with the cause and the instant.
-fn told(changes: &[Change]) -> Vec<(char, u64, Option<(UnbindCause, Timestamp)>)> {
+fn told(changes: &[Change]) -> Vec<Told> {
     let short = |change: &Change| match change {
         Change::Bound(binding) => ('+', binding.id().get(), None),
         Change::Modified(binding) => ('=', binding.id().get(), None),

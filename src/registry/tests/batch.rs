@@ -48,7 +48,7 @@ impl Under {
         let Decided::Changes(changes, Done::Stands(binding)) = self.decide(asked, now) else {
             panic!("{asked:?} does not bind");
         };
-        changes.into_iter().for_each(|change| self.take(Logged::Change(change)));
+        self.take_changes(changes);
         binding
     }
 }
@@ -109,7 +109,7 @@ fn the_fifth_number_of_an_a_is_not_given_out_twice_in_one_batch() {
     under.staging.begin(START);
     let Decided::Changes(changes, _) = under.stage(&bind_ax(1), START) else { panic!("four are not five") };
     assert!(matches!(under.stage(&bind_ax(1), START), Decided::NextBatch));
-    changes.into_iter().for_each(|change| under.take(Logged::Change(change)));
+    under.take_changes(changes);
     assert!(matches!(under.decide(&bind_ax(1), START), Decided::Refused(Refusal::TooManyX)));
 }
 
@@ -127,7 +127,7 @@ fn the_last_place_on_an_x_is_not_given_out_twice_in_one_batch() {
         panic!("there is a place left");
     };
     assert!(matches!(under.stage(&bind_axb(named(1), 3, 4, 0), START), Decided::NextBatch));
-    changes.into_iter().for_each(|change| under.take(Logged::Change(change)));
+    under.take_changes(changes);
     assert!(matches!(under.decide(&bind_axb(named(1), 3, 4, 0), START), Decided::Refused(Refusal::XFull)));
 }
 
@@ -188,7 +188,7 @@ fn how_many_are_in_quarantine_on_an_x_is_told_until_it_is_over() {
     let mut under = Under::new();
     let stands = under.carry_out(&bind_axb(named(1), 1, 2, 0), START).id();
     let Decided::Changes(changes, _) = under.decide(&unbind(stands), START) else { panic!("it stands") };
-    changes.into_iter().for_each(|change| under.take(Logged::Change(change)));
+    under.take_changes(changes);
     let mut told = std::collections::HashMap::new();
     under.staging.publish_quarantine(&mut told);
     assert_eq!(told.get(&x(1)), Some(&2));

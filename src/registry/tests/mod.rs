@@ -75,8 +75,12 @@ impl Under {
     fn new() -> Self {
         let mut under =
             Self { registry: Registry::new(), staging: Staging::new(QUARANTINE), log: Vec::new() };
-        apps().into_iter().for_each(|app| under.take(Logged::App(app)));
-        numbers().into_iter().for_each(|number| under.take(Logged::Number(number)));
+        for app in apps() {
+            under.take(Logged::App(app));
+        }
+        for number in numbers() {
+            under.take(Logged::Number(number));
+        }
         under
     }
 
@@ -91,6 +95,12 @@ impl Under {
             Logged::Change(change) => self.staging.absorb(&self.registry, change),
         }
         self.log.push(logged);
+    }
+
+    fn take_changes(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.take(Logged::Change(change));
+        }
     }
 
     fn decide(&mut self, asked: &AppCommand, now: Timestamp) -> Decided {
@@ -132,7 +142,7 @@ impl Run {
                 let changes = self.under.staging.expire(&self.under.registry, self.now);
                 let mut ended: Vec<_> = changes.iter().map(|change| change.binding().id()).collect();
                 ended.sort();
-                changes.into_iter().for_each(|change| self.under.take(Logged::Change(change)));
+                self.under.take_changes(changes);
                 assert_eq!(ended, self.model.expire(self.now));
             }
             Step::Wait { millis } => self.now = self.now.after(Duration::from_millis(*millis)),
@@ -150,7 +160,7 @@ impl Run {
                 let from = self.model.numbers.iter().find(|known| known.x == x(*n)).unwrap().app;
                 self.under.staging.begin(self.now);
                 let ended = self.under.staging.vacate(&self.under.registry, x(*n), self.now);
-                ended.into_iter().for_each(|change| self.under.take(Logged::Change(change)));
+                self.under.take_changes(ended);
                 self.under.take(Logged::Left(from, x(*n)));
                 self.model.vacate(x(*n), self.now);
                 self.change_number(*n, |record| NumberRecord { app: AppNo(4 - record.app.0), ..record });
@@ -179,7 +189,7 @@ impl Run {
             Decided::NextBatch => panic!("a batch of one gets into its own way"),
             Decided::Refused(refusal) => Err(refusal),
             Decided::Changes(changes, done) => {
-                changes.into_iter().for_each(|change| self.under.take(Logged::Change(change)));
+                self.under.take_changes(changes);
                 Ok(match done {
                     Done::Stands(binding) => Outcome::Stands(binding),
                     Done::Ended(ids) => Outcome::Ended(ids),
@@ -326,17 +336,15 @@ fn sorted(bindings: &[AnyBinding]) -> Vec<AnyBinding> {
 }
 
 fn choice(named: Option<u64>, area: Option<u16>, strict: bool) -> XChoice {
-    match named {
-        Some(n) => XChoice::Named(x(n)),
-        None => {
-            let area = area.and_then(AreaCode::from_word);
-            // 0755 and 020 are in one province.
-            let word = |area: AreaCode| if area.word() == 755 { 20 } else { 755 };
-            let province = area.filter(|area| area.word() != 10).map(word).and_then(AreaCode::from_word);
-            let matching = if strict { AreaMatch::Strict } else { AreaMatch::Loose };
-            XChoice::Chosen(Search { area, province: province.into_iter().collect(), matching })
-        }
+    if let Some(n) = named {
+        return XChoice::Named(x(n));
     }
+    let area = area.and_then(AreaCode::from_word);
+    // 0755 and 020 are in one province.
+    let word = |area: AreaCode| if area.word() == 755 { 20 } else { 755 };
+    let province = area.filter(|area| area.word() != 10).map(word).and_then(AreaCode::from_word);
+    let matching = if strict { AreaMatch::Strict } else { AreaMatch::Loose };
+    XChoice::Chosen(Search { area, province: province.into_iter().collect(), matching })
 }
 
 proptest! {

@@ -55,10 +55,22 @@ impl Model {
         if parties.iter().any(|&party| self.number(XNumber::new(party)).is_some()) {
             return Err(Refusal::PartyIsX);
         }
-        let app = app.no;
-        match &asked.command {
+        match mode {
+            Mode::Axb => self.decide_axb(app.no, &asked.command, id, now),
+            Mode::Ax => self.decide_ax(app.no, &asked.command, id, now),
+        }
+    }
+
+    fn decide_axb(
+        &mut self,
+        app: AppNo,
+        command: &Command,
+        id: BindingId,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        match command {
             Command::BindAxb(choice, wanted) => {
-                let x = self.chosen(app, choice, mode, |model, x| {
+                let x = self.chosen(app, choice, Mode::Axb, |model, x| {
                     if model.stands(x, wanted.pair, None, now) {
                         Some(true)
                     } else {
@@ -98,11 +110,23 @@ impl Model {
                 }
                 Ok(self.end(|binding| binding.x() == *x, UnbindCause::Customer, now))
             }
+            _ => unreachable!("these are all commands of AXB"),
+        }
+    }
+
+    fn decide_ax(
+        &mut self,
+        app: AppNo,
+        command: &Command,
+        id: BindingId,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        match command {
             Command::BindAx(choice, wanted) => {
                 if self.owned(app, wanted.a) >= 5 && matches!(choice, XChoice::Chosen(_)) {
                     return Err(Refusal::TooManyX);
                 }
-                let x = self.chosen(app, choice, mode, |model, x| {
+                let x = self.chosen(app, choice, Mode::Ax, |model, x| {
                     model.owned_by_others(x, wanted.a, now).then_some(false)
                 })?;
                 if let Some(AnyBinding::Ax(other)) = self.bindings.iter().find(|binding| binding.x() == x) {
@@ -155,6 +179,7 @@ impl Model {
                 let id = self.meant(app, *which)?.id;
                 Ok(self.end(|binding| binding.id() == id, UnbindCause::Customer, now))
             }
+            _ => unreachable!("these are all commands of AX"),
         }
     }
 
@@ -364,8 +389,11 @@ impl Model {
     }
 }
 
+/// Whether a number is among those that are looked at in one go.
+type Round<'a> = Box<dyn Fn(&NumberRecord) -> bool + 'a>;
+
 /// Where to look, in this order.
-fn rounds(search: &Search) -> Vec<Box<dyn Fn(&NumberRecord) -> bool + '_>> {
+fn rounds(search: &Search) -> Vec<Round<'_>> {
     let in_area = move |number: &NumberRecord| search.area.is_some() && number.area == search.area;
     let in_province =
         move |number: &NumberRecord| number.area.is_some_and(|area| search.province.contains(&area));
