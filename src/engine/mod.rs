@@ -16,7 +16,7 @@ mod timekeeper;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -67,6 +67,8 @@ pub struct Shared {
     /// How many parties are in quarantine on each X, as of the last batch.
     quarantined: Mutex<HashMap<XNumber, u32>>,
     serving: AtomicBool,
+    /// How often serving stopped, so that whoever reads sees that memory was loaded again meanwhile.
+    stops: AtomicU64,
 }
 
 impl Shared {
@@ -90,6 +92,7 @@ impl Shared {
             deliver_now: Notify::new(),
             quarantined: Mutex::new(HashMap::new()),
             serving: AtomicBool::new(false),
+            stops: AtomicU64::new(0),
         }
     }
 
@@ -111,7 +114,10 @@ impl Shared {
     }
 
     fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Release);
+        self.serving.store(serving, Ordering::SeqCst);
+        if !serving {
+            self.stops.fetch_add(1, Ordering::SeqCst);
+        }
         self.metrics.serving.set(i64::from(serving));
     }
 }
@@ -131,7 +137,17 @@ impl Engine {
 
     /// Whether everything is loaded and the writer works.
     pub fn is_serving(&self) -> bool {
-        self.shared.serving.load(Ordering::Acquire)
+        self.shared.serving.load(Ordering::SeqCst)
+    }
+
+    /// Looks at memory. Refused when memory was loaded again while we looked: what was seen may be wrong.
+    pub fn read<T>(&self, look: impl FnOnce(&Shared) -> T) -> Result<T, Unserved> {
+        let stops = self.stops();
+        if !self.is_serving() {
+            return Err(Unserved::NotServing);
+        }
+        let seen = look(&self.shared);
+        if self.stops() == stops { Ok(seen) } else { Err(Unserved::NotServing) }
     }
 
     /// Carries out a command on bindings. `Ok` means it is durable.
@@ -164,10 +180,9 @@ impl Engine {
         caller: CallingParty,
         called: Option<E164>,
     ) -> Result<Arc<Decision>, Unserved> {
-        if !self.is_serving() {
-            return Err(Unserved::NotServing);
-        }
-        let decision = self.shared.registry.route(id, caller, called, self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let decide = |shared: &Shared| shared.registry.asked_or_decided(id, caller, called, now);
+        let decision = self.shared.registry.bind_to(id, self.read(decide)?, now);
         let answer = match &decision.route {
             Route::Connect(_) => "connect",
             Route::Reject(reject) => reject.cause.as_str(),
@@ -269,6 +284,10 @@ impl Engine {
         metrics.delivery_oldest_due_seconds.set(i64::try_from(age).unwrap_or(i64::MAX));
     }
 
+    fn stops(&self) -> u64 {
+        self.shared.stops.load(Ordering::SeqCst)
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
         if !self.is_serving() {
             return Err(Unserved::NotServing);
@@ -279,5 +298,53 @@ impl Engine {
             mpsc::error::TrySendError::Closed(_) => Unserved::NotServing,
         })?;
         answered.await.unwrap_or(Err(Unserved::NotServing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PublicIds;
+    use crate::domain::sample::{at, number};
+    use crate::store::embedded::EmbeddedStore;
+
+    /// Only the handle: nobody writes.
+    fn engine(dir: &std::path::Path) -> Engine {
+        let store = Arc::new(EmbeddedStore::open(dir, [7; 32]).unwrap());
+        let origin = Origin { ids: PublicIds::new(&[7; 32]), sp_id: "sp".into(), host_name: "host".into() };
+        let limits = PushLimits { in_flight: 1, per_app: 1 };
+        let (clock, _) = Clock::manual(at(0));
+        let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
+        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0 }
+    }
+
+    #[test]
+    fn what_was_seen_while_memory_was_loaded_again_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path());
+        assert_eq!(engine.read(|_| ()), Err(Unserved::NotServing));
+        engine.shared.set_serving(true);
+        assert_eq!(engine.read(|_| 5), Ok(5));
+        assert_eq!(engine.read(|shared| shared.set_serving(false)), Err(Unserved::NotServing));
+        engine.shared.set_serving(true);
+        let loaded_meanwhile = |shared: &Shared| {
+            shared.set_serving(false);
+            shared.set_serving(true);
+        };
+        assert_eq!(engine.read(loaded_meanwhile), Err(Unserved::NotServing));
+        assert_eq!(engine.read(|_| 5), Ok(5));
+    }
+
+    #[test]
+    fn a_route_is_answered_only_while_serving_and_then_binds() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path());
+        let id = CallId::new("c").unwrap();
+        let ask = || engine.route(&id, CallingParty::Withheld, Some(number(1)));
+        assert_eq!(ask(), Err(Unserved::NotServing));
+        assert_eq!(engine.shared.registry.calls.unreported_count(), 0);
+        engine.shared.set_serving(true);
+        assert_eq!(ask(), ask());
+        assert_eq!(engine.shared.registry.calls.unreported_count(), 1);
     }
 }

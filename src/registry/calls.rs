@@ -35,14 +35,19 @@ impl Calls {
     }
 
     /// What was decided about a call when the switch asked; decides now if it never asked before.
-    pub fn decided(&self, id: &CallId, now: Timestamp, decide: impl FnOnce() -> Decision) -> Arc<Decision> {
+    pub fn decided(
+        &self,
+        id: &CallId,
+        now: Timestamp,
+        decide: impl FnOnce() -> Arc<Decision>,
+    ) -> Arc<Decision> {
         if let Some(decision) = self.asked(id) {
             return decision;
         }
         let mut fresh = false;
         let decision = Arc::clone(&self.decisions.entry(id.clone()).or_insert_with(|| {
             fresh = true;
-            Arc::new(decide())
+            decide()
         }));
         if fresh {
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +150,7 @@ mod tests {
     }
 
     fn ask(calls: &Calls, n: u32, secs: u64) -> Timestamp {
-        calls.decided(&call_id(n), at(secs), || decision(secs, Basis::Asked)).at
+        calls.decided(&call_id(n), at(secs), || Arc::new(decision(secs, Basis::Asked))).at
     }
 
     #[test]
