@@ -203,15 +203,18 @@ impl World {
         let before = |instant: Duration| instant.saturating_sub(Duration::from_millis(1));
         let to_tick = self.timetable.next_tick.map_or(Duration::ZERO, |due| due.since(now));
         let to_end = self.model.next_end(now).map_or(Duration::ZERO, |end| end.since(now));
-        let step = match self.rng.random_range(0..12) {
+        let next_push = self.shared.dispatch().next_due();
+        let to_push = next_push.map_or(Duration::ZERO, |due| due.since(now));
+        let step = match self.rng.random_range(0..13) {
             0 => to_tick,
             1 => before(to_tick),
             10 => to_end,
             11 => before(to_end),
+            12 => to_push,
             2..6 => Duration::from_millis(self.rng.random_range(1..2_000)),
             6..9 => Duration::from_secs(self.rng.random_range(1..90)),
             9 => Duration::from_secs(self.rng.random_range(60..7_200)),
-            _ => unreachable!("the draw is below 12"),
+            _ => unreachable!("the draw is below 13"),
         };
         self.hand.advance(step);
     }
