@@ -26,7 +26,7 @@ use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Store as Store
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
 use crate::domain::cdr::Patience;
-use crate::engine::{self, PushLimits, RetentionDays, Running, Settings, StartError, random};
+use crate::engine::{self, LedgerRules, PushLimits, RetentionDays, Running, Settings, StartError, random};
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
 use crate::outbound::{Outbound, OutboundSettings, SetupError};
@@ -280,18 +280,20 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     let settings = Settings {
         sp_id: config.cdr.sp_id.clone(),
         host_name: config.cdr.host_name.clone(),
-        quarantine: config.allocation.quarantine,
-        keep_ended: config.calls.keep_ended,
-        cdr_window: config.cdr.merge,
-        patience: Patience {
-            silence: config.calls.max_silence,
-            grace: config.calls.sweep_grace,
-            answer: config.calls.answer_grace,
-        },
-        retention: RetentionDays {
-            cdrs: config.retention.cdr_days.get(),
-            notices: config.retention.notices_days.get(),
-            exhausted: config.retention.exhausted_days.get(),
+        ledger: LedgerRules {
+            quarantine: config.allocation.quarantine,
+            keep_ended: config.calls.keep_ended,
+            cdr_window: config.cdr.merge,
+            patience: Patience {
+                silence: config.calls.max_silence,
+                grace: config.calls.sweep_grace,
+                answer: config.calls.answer_grace,
+            },
+            retention: RetentionDays {
+                cdrs: config.retention.cdr_days.get(),
+                notices: config.retention.notices_days.get(),
+                exhausted: config.retention.exhausted_days.get(),
+            },
         },
         schedule: config.callback.schedule.clone(),
         push_limits: push_limits(&config.callback),

@@ -139,3 +139,6 @@ pub fn live(
         _ => Err(Refusal::NoSuchBinding),
     }
 }
+
+#[cfg(test)]
+mod tests;

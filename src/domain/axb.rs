@@ -219,3 +219,6 @@ const fn axb(slot: Option<&XSlot>) -> Option<&AxbSlot> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,11 @@ impl Call {
             && now < released.received_at.after(patience.answer)
     }
 
-    /// When the sweeper may close the call although no end was reported. `None` for a call that has ended.
+    /// When the sweeper may close the call although nothing else does. `None` for a call that is closed, or has
+    /// ended and waits for its CDR. The end of a call that nobody announced closes nothing: no CDR follows.
     pub fn silent_until(&self, patience: Patience) -> Option<Timestamp> {
-        if self.closed.is_some() || self.reached(Stage::Released).is_some() {
+        let ended = self.decision.is_some() && self.reached(Stage::Released).is_some();
+        if self.closed.is_some() || ended {
             return None;
         }
         let longest = match self.decision.as_ref().map(|decision| &decision.route) {
@@ -147,19 +149,28 @@ pub fn batches(cdrs: Vec<Cdr>) -> Vec<(AppNo, Vec<Cdr>)> {
     batches
 }
 
-/// Ended calls whose CDRs are not made yet. The first call of an app that ends opens a window; all that end
-/// before it closes share a push (callbacks 1.4).
+/// Ended calls whose CDRs are not made yet, each once. The first call of an app that ends opens a window; all
+/// that end before it closes share a push (callbacks 1.4).
 #[derive(Debug)]
 pub struct ClosingQueue {
     window: Duration,
     closes_at: HashMap<AppNo, Timestamp>,
-    due: BTreeMap<Timestamp, Vec<CallId>>,
+    /// By due time, then in the order noted.
+    due: BTreeMap<Place, CallId>,
+    /// Where each call waits: a call that waited twice would get two CDRs.
+    places: HashMap<CallId, Place>,
+    /// How many were noted so far.
+    noted: u64,
 }
+
+/// A due time, and a number that tells calls apart which are due at the same time.
+type Place = (Timestamp, u64);
 
 impl ClosingQueue {
     /// With this window; zero = every CDR on its own.
     pub fn new(window: Duration) -> Self {
-        Self { window, closes_at: HashMap::new(), due: BTreeMap::new() }
+        let (closes_at, due, places) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Self { window, closes_at, due, places, noted: 0 }
     }
 
     /// Notes that a call ended. `None` = it concerns no app, so that nothing is merged.
@@ -174,29 +185,37 @@ impl ClosingQueue {
                 at
             }
         };
-        self.due.entry(at).or_default().push(call);
+        self.postpone(call, at);
     }
 
-    /// Puts a call off until `at`.
+    /// Lets a call wait until `at`, also when it waited for another time before.
     pub fn postpone(&mut self, call: CallId, at: Timestamp) {
-        self.due.entry(at).or_default().push(call);
+        self.noted += 1;
+        let place = (at, self.noted);
+        if let Some(before) = self.places.insert(call.clone(), place) {
+            self.due.remove(&before);
+        }
+        self.due.insert(place, call);
     }
 
     /// When the next window closes.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.keys().next().copied()
+        self.due.keys().next().map(|&(at, _)| at)
     }
 
-    /// Takes the calls whose windows have closed, at most about `limit`.
+    /// Takes at most `limit` calls whose windows have closed.
     pub fn pop_due(&mut self, now: Timestamp, limit: usize) -> Vec<CallId> {
         let mut calls = Vec::new();
-        while let Some(window) = self.due.first_entry().filter(|window| *window.key() <= now) {
-            if calls.len() >= limit {
-                break;
-            }
-            calls.append(&mut window.remove());
+        while calls.len() < limit {
+            let Some(first) = self.due.first_entry().filter(|first| first.key().0 <= now) else { break };
+            let call = first.remove();
+            self.places.remove(&call);
+            calls.push(call);
         }
         self.closes_at.retain(|_, at| *at > now);
         calls
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,3 +40,6 @@ pub mod flow;
 pub mod nonce;
 pub mod signature;
 pub mod whitelist;
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -276,3 +276,6 @@ impl Route {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,13 @@
 //! A batch in the making: what is to be written, and what happens once it is durable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::call::{Call, CallId};
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::AppNo;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::store::{Batch, Write};
@@ -21,6 +21,10 @@ pub struct Draft {
     pub effects: Vec<Effect>,
     /// Calls as the batch leaves them: a later report of the same batch goes on from here.
     pub calls: HashMap<CallId, Call>,
+    /// Deliveries of which the batch records a push.
+    pub settled: HashSet<RowKey>,
+    /// Deliveries that were taken out of the queue to be queued again otherwise: back with them if it fails.
+    pub withdrawn: Vec<Delivery>,
 }
 
 /// What happens in memory once a batch is durable. None of it can fail.
@@ -32,7 +36,7 @@ pub enum Effect {
     PutApp(Arc<CustomerApp>),
     /// An X number is new or changed.
     PutNumber(NumberRecord),
-    /// An X number leaves an app.
+    /// An X number of an app is gone.
     RemoveNumber(AppNo, XNumber),
     /// An X number goes from this app to that of its record.
     MoveNumber(AppNo, NumberRecord),

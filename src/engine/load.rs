@@ -1,22 +1,12 @@
 //! Start-up, and starting over: everything durable is read into memory before anything is served.
 
-use std::time::Duration;
-
 use super::Shared;
+use super::ledger::LedgerRules;
 use crate::domain::binding::Change;
 use crate::domain::call::{Call, Stage};
 use crate::domain::time::Timestamp;
 use crate::registry::Staging;
 use crate::store::{LoadFrom, Loaded, StoreError};
-
-/// What a load needs to know.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadSettings {
-    /// How long ended bindings bar strangers.
-    pub quarantine: Duration,
-    /// How long ended calls are remembered.
-    pub keep_ended: Duration,
-}
 
 /// Called with the number of bindings read so far.
 pub type Progress<'a> = &'a mut dyn FnMut(u64);
@@ -25,16 +15,14 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64);
 /// without a CDR.
 pub fn load(
     shared: &Shared,
-    settings: LoadSettings,
+    rules: LedgerRules,
     now: Timestamp,
     progress: Progress<'_>,
 ) -> Result<(Staging, Vec<Call>), StoreError> {
-    let mut staging = Staging::new(settings.quarantine);
+    let mut staging = Staging::new(rules.quarantine);
     let mut ended_calls = Vec::new();
-    let from = LoadFrom {
-        ended_after: now.before(settings.quarantine),
-        closed_after: now.before(settings.keep_ended),
-    };
+    let from =
+        LoadFrom { ended_after: now.before(rules.quarantine), closed_after: now.before(rules.keep_ended) };
     let mut bindings = 0;
     shared.store.load(from, &mut |loaded| match loaded {
         Loaded::LastKey(key) => staging.keys_continue_after(key),
@@ -58,12 +46,4 @@ pub fn load(
         Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
     })?;
     Ok((staging, ended_calls))
-}
-
-impl Shared {
-    /// Empties memory, before it is loaded again.
-    pub(super) fn clear(&self) {
-        self.registry.clear();
-        self.dispatch().clear();
-    }
 }

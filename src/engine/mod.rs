@@ -6,6 +6,7 @@
 mod deliverer;
 mod draft;
 pub mod job;
+pub mod ledger;
 mod load;
 pub mod random;
 mod receivers;
@@ -16,7 +17,7 @@ mod timekeeper;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -24,6 +25,7 @@ use tracing::warn;
 
 pub use self::deliverer::PushLimits;
 use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
+pub use self::ledger::LedgerRules;
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
 use crate::clock::{Clock, JumpWatch};
@@ -72,10 +74,40 @@ pub struct Shared {
     /// How many parties are in quarantine on each X, as of the last batch.
     quarantined: Mutex<HashMap<XNumber, u32>>,
     serving: AtomicBool,
+    /// How often serving stopped, so that whoever reads sees that memory was loaded again meanwhile.
+    stops: AtomicU64,
 }
 
 impl Shared {
-    fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
+    /// With an empty registry and nothing to push; not serving yet.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        origin: Origin,
+        areas: AreaTable,
+        metrics: Metrics,
+        push_limits: PushLimits,
+    ) -> Self {
+        let jumps = clock.watch_for_jumps();
+        Self {
+            registry: Registry::new(),
+            store,
+            clock,
+            origin,
+            areas,
+            metrics,
+            dispatch: Mutex::new(Dispatch::new(push_limits)),
+            jumps: Mutex::new(jumps),
+            backoff: Mutex::new(Backoff::default()),
+            deliver_now: Notify::new(),
+            quarantined: Mutex::new(HashMap::new()),
+            serving: AtomicBool::new(false),
+            stops: AtomicU64::new(0),
+        }
+    }
+
+    /// What waits to be pushed. Hold it for as long as one question takes.
+    pub fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
         let mut dispatch = self.dispatch.lock().unwrap_or_else(PoisonError::into_inner);
         // Before anybody compares its times with the clock's.
         if let Some(by_ms) = self.jumps.lock().unwrap_or_else(PoisonError::into_inner).jumped() {
@@ -95,8 +127,18 @@ impl Shared {
         staging.publish_quarantine(&mut known);
     }
 
+    /// Empties memory, before it is loaded again.
+    fn clear(&self) {
+        self.registry.clear();
+        self.dispatch().clear();
+        self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Release);
+        self.serving.store(serving, Ordering::SeqCst);
+        if !serving {
+            self.stops.fetch_add(1, Ordering::SeqCst);
+        }
         self.metrics.serving.set(i64::from(serving));
     }
 }
@@ -116,7 +158,17 @@ impl Engine {
 
     /// Whether everything is loaded and the writer works.
     pub fn is_serving(&self) -> bool {
-        self.shared.serving.load(Ordering::Acquire)
+        self.shared.serving.load(Ordering::SeqCst)
+    }
+
+    /// Looks at memory. Refused when memory was loaded again while we looked: what was seen may be wrong.
+    pub fn read<T>(&self, look: impl FnOnce(&Shared) -> T) -> Result<T, Unserved> {
+        let stops = self.stops();
+        if !self.is_serving() {
+            return Err(Unserved::NotServing);
+        }
+        let seen = look(&self.shared);
+        if self.stops() == stops { Ok(seen) } else { Err(Unserved::NotServing) }
     }
 
     /// Carries out a command on bindings. `Ok` means it is durable.
@@ -149,10 +201,9 @@ impl Engine {
         caller: CallingParty,
         called: Option<E164>,
     ) -> Result<Arc<Decision>, Unserved> {
-        if !self.is_serving() {
-            return Err(Unserved::NotServing);
-        }
-        let decision = self.shared.registry.route(id, caller, called, self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let decide = |shared: &Shared| shared.registry.asked_or_decided(id, caller, called, now);
+        let decision = self.shared.registry.bind_to(id, self.read(decide)?, now);
         let answer = match &decision.route {
             Route::Connect(_) => "connect",
             Route::Reject(reject) => reject.cause.as_str(),
@@ -250,6 +301,10 @@ impl Engine {
         metrics.show_dispatch(&dispatch, self.shared.clock.now());
     }
 
+    fn stops(&self) -> u64 {
+        self.shared.stops.load(Ordering::SeqCst)
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
         if !self.is_serving() {
             return Err(Unserved::NotServing);
@@ -260,5 +315,53 @@ impl Engine {
             mpsc::error::TrySendError::Closed(_) => Unserved::NotServing,
         })?;
         answered.await.unwrap_or(Err(Unserved::NotServing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PublicIds;
+    use crate::domain::sample::{at, number};
+    use crate::store::embedded::EmbeddedStore;
+
+    /// Only the handle: nobody writes.
+    fn engine(dir: &std::path::Path) -> Engine {
+        let store = Arc::new(EmbeddedStore::open(dir, [7; 32]).unwrap());
+        let origin = Origin { ids: PublicIds::new(&[7; 32]), sp_id: "sp".into(), host_name: "host".into() };
+        let limits = PushLimits { in_flight: 1, per_app: 1, ..PushLimits::default() };
+        let (clock, _) = Clock::manual(at(0));
+        let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
+        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0 }
+    }
+
+    #[test]
+    fn what_was_seen_while_memory_was_loaded_again_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path());
+        assert_eq!(engine.read(|_| ()), Err(Unserved::NotServing));
+        engine.shared.set_serving(true);
+        assert_eq!(engine.read(|_| 5), Ok(5));
+        assert_eq!(engine.read(|shared| shared.set_serving(false)), Err(Unserved::NotServing));
+        engine.shared.set_serving(true);
+        let loaded_meanwhile = |shared: &Shared| {
+            shared.set_serving(false);
+            shared.set_serving(true);
+        };
+        assert_eq!(engine.read(loaded_meanwhile), Err(Unserved::NotServing));
+        assert_eq!(engine.read(|_| 5), Ok(5));
+    }
+
+    #[test]
+    fn a_route_is_answered_only_while_serving_and_then_binds() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path());
+        let id = CallId::new("c").unwrap();
+        let ask = || engine.route(&id, CallingParty::Withheld, Some(number(1)));
+        assert_eq!(ask(), Err(Unserved::NotServing));
+        assert_eq!(engine.shared.registry.calls.unreported_count(), 0);
+        engine.shared.set_serving(true);
+        assert_eq!(ask(), ask());
+        assert_eq!(engine.shared.registry.calls.unreported_count(), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, Effect};
 use super::job::ReportCount;
-use super::writer::Writer;
+use super::ledger::{Ledger, LedgerRules};
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Recording, Reported, Stage};
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
 use crate::domain::delivery::{Delivery, NoticeKind};
@@ -52,15 +52,10 @@ pub struct RetentionDays {
 
 impl Reports {
     /// At start-up.
-    pub fn new(
-        window: Duration,
-        patience: Patience,
-        keep_ended: Duration,
-        retention: RetentionDays,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(rules: LedgerRules, now: Timestamp) -> Self {
+        let LedgerRules { cdr_window, patience, keep_ended, retention, .. } = rules;
         let (next_sweep, next_forget) = (now.after(SWEEP_EVERY), now.after(FORGET_EVERY));
-        let closings = ClosingQueue::new(window);
+        let closings = ClosingQueue::new(cdr_window);
         Self { closings, patience, keep_ended, retention, next_sweep, next_forget, taken: Vec::new() }
     }
 
@@ -68,6 +63,11 @@ impl Reports {
     pub fn next_due(&self) -> Option<Timestamp> {
         let sweep = self.next_sweep.min(self.next_forget);
         Some(self.closings.next_due().map_or(sweep, |due| due.min(sweep)))
+    }
+
+    /// A batch begins.
+    pub fn begin(&mut self) {
+        self.taken.clear();
     }
 
     /// The batch failed: what it was to close is closed later.
@@ -78,7 +78,7 @@ impl Reports {
     }
 }
 
-impl Writer {
+impl Ledger {
     /// Joins reports to their calls.
     pub(super) fn stage_reports(
         &mut self,
@@ -141,9 +141,11 @@ impl Writer {
     }
 
     /// Takes over what was decided when the switch asked; presumes it when an incoming call is reported before
-    /// that. Returns the stages that can now be told.
+    /// that. Returns the stages that can now be told. A call that is closed stays as it is: its CDR is made, or
+    /// it was swept and has none, and either way nothing more is told about it.
     fn decide_call(&self, call: &mut Call, event: &CallEvent, now: Timestamp) -> Vec<Stage> {
-        if call.decision.as_ref().is_some_and(|decision| decision.basis == Basis::Asked) {
+        let asked_before = call.decision.as_ref().is_some_and(|decision| decision.basis == Basis::Asked);
+        if asked_before || call.closed.is_some() {
             return Vec::new();
         }
         if let Some(asked) = self.shared.registry.calls.asked(&call.id) {
@@ -195,9 +197,11 @@ impl Writer {
 
     /// Makes the CDRs of calls that have ended, sweeps silent calls, and removes what is beyond its retention.
     pub(super) fn stage_closings(&mut self, draft: &mut Draft, now: Timestamp) {
-        self.reports.taken = self.reports.closings.pop_due(now, CLOSINGS_MAX);
+        let due = self.reports.closings.pop_due(now, CLOSINGS_MAX);
+        // A batch may hold two ticks, so what the first took must not be forgotten.
+        self.reports.taken.extend(due.iter().cloned());
         let mut closing = Vec::new();
-        for id in self.reports.taken.clone() {
+        for id in due {
             let Some(call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else {
                 continue;
             };
@@ -220,10 +224,13 @@ impl Writer {
     fn silent_calls(&self, draft: &Draft, now: Timestamp) -> Vec<Call> {
         let silent = |call: &Call| call.silent_until(self.reports.patience).is_some_and(|until| until <= now);
         let calls = self.shared.registry.calls.all().into_iter();
-        calls
+        let mut calls: Vec<_> = calls
             .filter(|call| silent(call) && !draft.calls.contains_key(&call.id))
             .map(Arc::unwrap_or_clone)
-            .collect()
+            .collect();
+        // The look-up gives them in any order; their CDRs shall have one.
+        calls.sort_unstable_by_key(|call| call.key);
+        calls
     }
 
     fn close(&mut self, calls: Vec<Call>, draft: &mut Draft, now: Timestamp) {

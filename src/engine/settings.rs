@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, Effect};
 use super::job::{NumberFault, Setting, SettingChange, SettingFault, Unserved, Who};
-use super::writer::Writer;
+use super::ledger::Ledger;
 use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::{Delivery, NoticeKind, State};
@@ -19,7 +19,7 @@ use crate::wire::callback;
 /// Most X numbers in one status notice (callbacks 7).
 const NUMBERS_PER_NOTICE_MAX: usize = 100;
 
-impl Writer {
+impl Ledger {
     /// Decides a change of settings. `Ok` names the numbers that could not be treated; the others were.
     pub(super) fn stage_setting(
         &mut self,
@@ -94,9 +94,12 @@ impl Writer {
             Ok(None) => return Some(Ok(false)),
             Err(_) => return Some(Err(Unserved::StoreUnavailable)),
         };
-        if delivery.state == State::Pending && !shared.dispatch().withdraw(id, delivery.due) {
-            // It is due already and has its place in the queue.
-            return Some(Ok(true));
+        if delivery.state == State::Pending {
+            if !shared.dispatch().withdraw(id, delivery.due) {
+                // It is due already and has its place in the queue.
+                return Some(Ok(true));
+            }
+            draft.withdrawn.push(delivery);
         }
         let again = delivery.again(now);
         draft.write(Write::Redeliver(again));

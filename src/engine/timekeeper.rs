@@ -7,16 +7,16 @@ use tokio::sync::{mpsc, watch};
 
 use super::Shared;
 use super::job::Job;
-use crate::domain::time::Timestamp;
+use super::ledger::Timetable;
 
 /// Runs until the writer is gone.
 pub async fn run(
     shared: Arc<Shared>,
     writer: mpsc::WeakSender<Job>,
-    mut next_tick: watch::Receiver<Option<Timestamp>>,
+    mut timetable: watch::Receiver<Timetable>,
 ) {
     loop {
-        let due = *next_tick.borrow_and_update();
+        let due = timetable.borrow_and_update().next_tick;
         let is_due = async {
             match due {
                 Some(due) => shared.clock.sleep_until(due).await,
@@ -24,14 +24,14 @@ pub async fn run(
             }
         };
         tokio::select! {
-            changed = next_tick.changed() => if changed.is_err() { return },
+            changed = timetable.changed() => if changed.is_err() { return },
             () = is_due => {
                 let Some(writer) = writer.upgrade() else { return };
                 if writer.send(Job::Tick).await.is_err() {
                     return;
                 }
                 // The writer has seen the tick when it announces again; until then there is nothing to do.
-                if next_tick.changed().await.is_err() {
+                if timetable.changed().await.is_err() {
                     return;
                 }
             }

@@ -35,14 +35,19 @@ impl Calls {
     }
 
     /// What was decided about a call when the switch asked; decides now if it never asked before.
-    pub fn decided(&self, id: &CallId, now: Timestamp, decide: impl FnOnce() -> Decision) -> Arc<Decision> {
+    pub fn decided(
+        &self,
+        id: &CallId,
+        now: Timestamp,
+        decide: impl FnOnce() -> Arc<Decision>,
+    ) -> Arc<Decision> {
         if let Some(decision) = self.asked(id) {
             return decision;
         }
         let mut fresh = false;
         let decision = Arc::clone(&self.decisions.entry(id.clone()).or_insert_with(|| {
             fresh = true;
-            Arc::new(decide())
+            decide()
         }));
         if fresh {
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,5 +122,86 @@ impl Calls {
         }
         drop(made);
         self.calls.retain(|_, call| call.closed.is_none_or(|closed| now.since(closed.at) < keep));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::call::Closed;
+    use crate::domain::number::CallingParty;
+    use crate::domain::route::{Reject, RejectCause, Route};
+    use crate::domain::sample::{at, id, just_before};
+
+    fn call_id(n: u32) -> CallId {
+        CallId::new(&format!("call-{n}")).unwrap()
+    }
+
+    fn decision(secs: u64, basis: Basis) -> Decision {
+        let route = Route::Reject(Reject { cause: RejectCause::UnknownNumber, through: None });
+        let (caller, called, app, mode) = (CallingParty::Withheld, None, None, None);
+        Decision { at: at(secs), caller, called, app, mode, route, basis }
+    }
+
+    fn call(n: u32, decision: Option<Decision>) -> Arc<Call> {
+        let mut call = Call::new(id(n.into()), call_id(n), format!("session-{n}").into());
+        call.decision = decision;
+        Arc::new(call)
+    }
+
+    fn ask(calls: &Calls, n: u32, secs: u64) -> Timestamp {
+        calls.decided(&call_id(n), at(secs), || Arc::new(decision(secs, Basis::Asked))).at
+    }
+
+    #[test]
+    fn the_first_answer_about_a_call_binds_also_once_the_call_has_taken_it_over() {
+        let calls = Calls::new();
+        assert_eq!((ask(&calls, 1, 10), ask(&calls, 1, 20)), (at(10), at(10)));
+        calls.put(call(1, Some(decision(10, Basis::Asked))));
+        assert_eq!((ask(&calls, 1, 30), calls.unreported_count()), (at(10), 0));
+    }
+
+    #[test]
+    fn what_was_only_presumed_does_not_bind() {
+        let calls = Calls::new();
+        calls.put(call(1, Some(decision(5, Basis::Presumed))));
+        assert_eq!(calls.asked(&call_id(1)), None);
+        assert_eq!((ask(&calls, 1, 10), ask(&calls, 1, 20)), (at(10), at(10)));
+    }
+
+    #[test]
+    fn a_decision_that_nothing_follows_is_forgotten_after_ten_minutes() {
+        let calls = Calls::new();
+        ask(&calls, 1, 10);
+        ask(&calls, 2, 11);
+        calls.forget(just_before(610), Duration::ZERO);
+        assert_eq!(calls.unreported_count(), 2);
+        calls.forget(at(610), Duration::ZERO);
+        assert_eq!((calls.asked(&call_id(1)), calls.unreported_count()), (None, 1));
+    }
+
+    #[test]
+    fn an_open_call_is_kept_and_a_closed_one_for_as_long_as_is_asked() {
+        let calls = Calls::new();
+        calls.put(call(1, None));
+        let mut closed = Call::clone(&call(2, None));
+        closed.closed = Some(Closed { at: at(100), swept: false });
+        calls.put(Arc::new(closed));
+        assert_eq!((calls.open_count(), calls.all().len()), (1, 2));
+        let keep = Duration::from_secs(60);
+        calls.forget(just_before(160), keep);
+        assert!(calls.get(&call_id(2)).is_some());
+        calls.forget(at(160), keep);
+        assert!(calls.get(&call_id(2)).is_none() && calls.get(&call_id(1)).is_some());
+    }
+
+    #[test]
+    fn loading_again_forgets_calls_and_keeps_what_the_switch_was_told() {
+        let calls = Calls::new();
+        ask(&calls, 1, 10);
+        calls.put(call(2, None));
+        calls.clear();
+        assert!(calls.get(&call_id(2)).is_none());
+        assert_eq!(ask(&calls, 1, 20), at(10));
     }
 }

@@ -137,7 +137,7 @@ impl Directory {
     /// Compares the maps with each other. Each line names one disagreement.
     pub fn check_consistency(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut bindings = 0;
+        let (mut bindings, mut owners) = (0, 0);
         for entry in &self.entries {
             let Some(slot) = &entry.slot else { continue };
             bindings += slot.len();
@@ -146,14 +146,19 @@ impl Directory {
                     problems.push(format!("a binding on {} is not found by its id", entry.record.x));
                 }
             }
-            if let Some(a) =
-                owner(slot).filter(|&a| !self.owned_by(entry.record.app, a).contains(&entry.record.x))
-            {
-                problems.push(format!("{} is not found as a number of {a}", entry.record.x));
+            if let Some(a) = owner(slot) {
+                owners += 1;
+                if !self.owned_by(entry.record.app, a).contains(&entry.record.x) {
+                    problems.push(format!("{} is not found as a number of {a}", entry.record.x));
+                }
             }
         }
         if bindings != self.by_binding.len() {
             problems.push(format!("{bindings} bindings stand, {} are known by id", self.by_binding.len()));
+        }
+        let known: usize = self.by_owner.iter().map(|owned| owned.len()).sum();
+        if owners != known {
+            problems.push(format!("{owners} numbers have an owner, {known} are known by it"));
         }
         problems
     }
@@ -175,5 +180,100 @@ const fn owner(slot: &XSlot) -> Option<E164> {
     match slot {
         XSlot::Ax(binding) => Some(binding.relation.a),
         XSlot::Axb(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::binding::{Ax, Binding, Expiry, UnbindCause};
+    use crate::domain::customer::NumberStatus;
+    use crate::domain::sample::{APP, at, ax, axb, id, number, record, x};
+
+    fn directory() -> Directory {
+        let directory = Directory::new();
+        for n in 1..=6 {
+            directory.put_number(NumberRecord { x: x(n), ..record(NumberStatus::Normal) }, None);
+        }
+        directory
+    }
+
+    /// The owner of X `n`.
+    fn owner(n: u64, a: u64) -> Binding<Ax> {
+        Binding { x: x(n), ..ax(n, a) }
+    }
+
+    fn bound(binding: Binding<Ax>) -> Change {
+        Change::Bound(AnyBinding::Ax(binding))
+    }
+
+    fn unbound(binding: AnyBinding) -> Change {
+        Change::Unbound { binding, cause: UnbindCause::Customer, at: at(9) }
+    }
+
+    #[test]
+    fn the_numbers_of_an_a_follow_every_bind_modify_and_unbind() {
+        let directory = directory();
+        let owned = |a| directory.owned_by(APP, number(a));
+        directory.apply(&bound(owner(2, 1)));
+        directory.apply(&bound(owner(1, 1)));
+        assert_eq!(owned(1), [x(2), x(1)], "in the order bound");
+        directory.apply(&Change::Modified(AnyBinding::Ax(owner(2, 7))));
+        assert_eq!((owned(1), owned(7)), (vec![x(1)], vec![x(2)]));
+        assert_eq!(directory.owned_count(AppNo(2), number(1)), 0, "another app's A is another A");
+        directory.apply(&unbound(AnyBinding::Ax(owner(1, 1))));
+        assert_eq!((owned(1), directory.by_owner.len()), (vec![], 1), "nothing is kept of who has none");
+        assert_eq!(directory.check_consistency(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_binding_is_found_by_its_id_until_it_ends_and_the_load_is_told() {
+        let directory = directory();
+        let bind = |n, a, b| Change::Bound(AnyBinding::Axb(axb(n, a, b, Expiry::Never)));
+        assert_eq!((directory.apply(&bind(1, 1, 2)), directory.apply(&bind(2, 3, 4))), (1, 2));
+        let first = directory.binding(id(1)).unwrap();
+        assert_eq!((first.x(), directory.binding_count()), (x(1), 2));
+        assert_eq!(directory.apply(&unbound(first)), 1);
+        assert_eq!((directory.binding(id(1)), directory.x_of(id(2))), (None, Some(x(1))));
+    }
+
+    #[test]
+    fn a_record_is_replaced_and_what_is_bound_and_the_last_call_stay() {
+        let directory = directory();
+        directory.apply(&bound(owner(1, 1)));
+        directory.note_call(x(1), at(50));
+        directory.note_call(x(1), at(20));
+        let frozen = record(NumberStatus::BindingFrozen);
+        directory.put_number(frozen, None);
+        let seen =
+            directory.view(x(1), |entry| (entry.record.status, entry.slot.is_some(), entry.last_call_at));
+        assert_eq!(seen, Some((NumberStatus::BindingFrozen, true, Some(at(50)))));
+        assert_eq!(directory.number_count(), 6);
+    }
+
+    #[test]
+    #[should_panic(expected = "removed while something is bound")]
+    fn a_number_on_which_something_is_bound_cannot_be_taken_out() {
+        let directory = directory();
+        directory.apply(&bound(owner(1, 1)));
+        directory.remove_number(x(1));
+    }
+
+    #[test]
+    fn every_disagreement_of_the_look_ups_is_named() {
+        let broken = |spoil: fn(&Directory)| {
+            let directory = directory();
+            directory.apply(&bound(owner(1, 1)));
+            assert_eq!(directory.check_consistency(), Vec::<String>::new());
+            spoil(&directory);
+            directory.check_consistency().join("; ")
+        };
+        assert!(broken(|all| _ = all.by_binding.remove(&id(1))).contains("is not found by its id"));
+        assert!(broken(|all| _ = all.by_binding.insert(id(9), x(2))).contains("2 are known by id"));
+        assert!(
+            broken(|all| drop(all.by_owner.remove(&(APP, number(1))))).contains("is not found as a number")
+        );
+        let stale = broken(|all| drop(all.by_owner.insert((APP, number(9)), vec![x(2)])));
+        assert_eq!(stale, "1 numbers have an owner, 2 are known by it");
     }
 }

@@ -7,7 +7,10 @@ pub mod calls;
 pub mod customers;
 pub mod directory;
 pub mod staging;
+#[cfg(test)]
+mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::calls::Calls;
@@ -76,8 +79,26 @@ impl Registry {
         caller: CallingParty,
         called: Option<E164>,
         now: Timestamp,
-    ) -> std::sync::Arc<Decision> {
-        self.calls.decided(id, now, || self.decide(caller, called, Basis::Asked, now))
+    ) -> Arc<Decision> {
+        self.bind_to(id, self.asked_or_decided(id, caller, called, now), now)
+    }
+
+    /// The first half of [`Registry::route`]: what the switch was told about the call, or else what it would be
+    /// told now. Nothing is remembered yet.
+    pub fn asked_or_decided(
+        &self,
+        id: &CallId,
+        caller: CallingParty,
+        called: Option<E164>,
+        now: Timestamp,
+    ) -> Arc<Decision> {
+        let decide = || Arc::new(self.decide(caller, called, Basis::Asked, now));
+        self.calls.asked(id).unwrap_or_else(decide)
+    }
+
+    /// The second half: the decision binds, unless another bound meanwhile; the one that does is returned.
+    pub fn bind_to(&self, id: &CallId, decision: Arc<Decision>, now: Timestamp) -> Arc<Decision> {
+        self.calls.decided(id, now, || decision)
     }
 
     /// The binding with this id, if it is live and this app's.

@@ -140,12 +140,12 @@ impl CustomerApi {
             Operation::BindAx => ax::bind(engine, app, fields).await,
             Operation::UnbindAx => ax::unbind(engine, app, fields).await,
             Operation::ModifyAx => ax::modify(engine, app, fields).await,
-            Operation::QueryAx => ax::query(engine, app, fields),
+            Operation::QueryAx => engine.read(|_| ax::query(engine, app, fields))?,
             Operation::SetNextCallee => ax::set_next_callee(engine, app, fields).await,
             Operation::BindAxb => axb::bind(engine, app, fields).await,
             Operation::UnbindAxb => axb::unbind(engine, app, fields).await,
             Operation::ModifyAxb => axb::modify(engine, app, fields).await,
-            Operation::QueryAxb => axb::query(engine, app, fields),
+            Operation::QueryAxb => engine.read(|_| axb::query(engine, app, fields))?,
         }
     }
 }

@@ -1,0 +1,79 @@
+//! The database refuses what it is given: what customers are told, and what stands afterwards. The fault is a
+//! trigger that a second connection puts into the database, so everything between is the real thing. Faults
+//! that a database will not show on demand are in `tests/sim/`.
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::world::{A, AXB, B, Customer, World, X};
+
+struct Outage {
+    world: World,
+    app: Customer,
+    /// A connection beside the gateway's.
+    shell: rusqlite::Connection,
+}
+
+impl Outage {
+    async fn new() -> Self {
+        let (world, app) = World::axb().await;
+        let shell = rusqlite::Connection::open(world.dir.path().join("data/privnum.db")).unwrap();
+        Self { world, app, shell }
+    }
+
+    /// From now on the database refuses rows of `table` for which `when` is true.
+    fn refuse(&self, table: &str, when: &str) {
+        let sql = format!(
+            "CREATE TRIGGER outage BEFORE INSERT ON {table} WHEN {when} \
+             BEGIN SELECT RAISE(ABORT, 'asked for'); END"
+        );
+        self.shell.execute_batch(&sql).unwrap();
+    }
+
+    fn accept(&self) {
+        self.shell.execute_batch("DROP TRIGGER outage").unwrap();
+    }
+
+    async fn bound(&self) -> Value {
+        let query = format!("relationNum=%2B{}&pageSize=100", &X[1..]);
+        let found = self.app.get(AXB, &query).await.json();
+        found.get("totalCount").cloned().unwrap_or(json!(0))
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_the_store_refuses_is_answered_500_and_nothing_of_it_stands() {
+    let outage = Outage::new().await;
+    let bind = json!({"callerNum": A, "calleeNum": B, "relationNum": X});
+    outage.refuse("binding", "TRUE");
+    assert_eq!(outage.app.post(AXB, &bind).await.code(), (500, "1010001".into()));
+    assert_eq!(outage.bound().await, 0);
+    outage.accept();
+    let id = outage.app.bind_axb(X, A, B).await;
+
+    outage.refuse("binding_ended", "TRUE");
+    let which = format!("subscriptionId={id}");
+    assert_eq!(outage.app.delete(AXB, &which).await.code(), (500, "1010001".into()));
+    assert_eq!(outage.bound().await, 1, "what was not ended still stands");
+    outage.accept();
+    assert_eq!(outage.app.delete(AXB, &which).await.code(), (200, "0".into()));
+    assert_eq!(outage.bound().await, 0);
+}
+
+#[tokio::test]
+async fn one_row_that_the_store_refuses_fails_none_of_its_neighbours() {
+    let outage = Outage::new().await;
+    outage.refuse("binding", "NEW.a = 8613900000010");
+    let mut binds = JoinSet::new();
+    for n in 0..20 {
+        let app = outage.app.clone();
+        let pair = json!({"callerNum": format!("+86139000000{n:02}"), "calleeNum": format!("+86139000001{n:02}"), "relationNum": X});
+        binds.spawn(async move { (n, app.post(AXB, &pair).await.code()) });
+    }
+    for (n, code) in binds.join_all().await {
+        let expected = if n == 10 { (500, "1010001") } else { (200, "0") };
+        assert_eq!(code, (expected.0, expected.1.to_owned()), "bind {n}");
+    }
+    assert_eq!(outage.bound().await, 19);
+    drop(outage.world);
+}

@@ -1,0 +1,333 @@
+//! The store of the simulation: tables in memory that outlive the gateway, and faults in front of them.
+//!
+//! It is stricter than a database needs to be: a write that does not fit what is stored is damage, and damage
+//! ends the simulation. With a mirror, the real embedded store gets every batch too and must load the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use privnum::domain::binding::{AnyBinding, Change};
+use privnum::domain::call::{Call, Cdr};
+use privnum::domain::customer::{CustomerApp, NumberRecord};
+use privnum::domain::delivery::{Delivery, State};
+use privnum::domain::id::{AppNo, RowKey};
+use privnum::domain::number::XNumber;
+use privnum::domain::time::Timestamp;
+use privnum::store::embedded::EmbeddedStore;
+use privnum::store::query::{
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
+    Retention,
+};
+use privnum::store::{Attempt, AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
+
+/// What the next commit meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused, and nothing is written.
+    Unavailable,
+    /// Nobody learns what came of it: it was written.
+    UnknownWritten,
+    /// Nobody learns what came of it: it was not written.
+    UnknownLost,
+}
+
+/// A delivery as stored.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub delivery: Delivery,
+    pub body: Arc<[u8]>,
+    pub attempts: Vec<Attempt>,
+    /// An operator asked for a push of it: the schedule does not hold any more.
+    pub redelivered: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub apps: BTreeMap<AppNo, CustomerApp>,
+    pub numbers: BTreeMap<XNumber, (NumberRecord, Option<Timestamp>)>,
+    pub bindings: BTreeMap<RowKey, AnyBinding>,
+    pub ended: Vec<(AnyBinding, Timestamp)>,
+    pub calls: BTreeMap<RowKey, Call>,
+    pub cdrs: BTreeMap<RowKey, Cdr>,
+    pub notices: BTreeMap<RowKey, Notice>,
+    pub audit: BTreeMap<RowKey, AuditEntry>,
+    /// Calls and deliveries written since somebody asked.
+    pub touched_calls: BTreeSet<RowKey>,
+    pub touched_notices: BTreeSet<RowKey>,
+    /// What was written last.
+    pub last_batch: Vec<Write>,
+}
+
+#[derive(Debug)]
+pub struct Disk {
+    tables: Mutex<Tables>,
+    fault: Mutex<Option<Fault>>,
+    load_fails: Mutex<bool>,
+    mirror: Option<EmbeddedStore>,
+}
+
+/// What a load hands over, in an order that does not depend on the store.
+#[derive(Debug, Default, PartialEq)]
+struct Everything {
+    apps: Vec<CustomerApp>,
+    numbers: Vec<(NumberRecord, Option<Timestamp>)>,
+    bindings: Vec<AnyBinding>,
+    ended: Vec<(AnyBinding, Timestamp)>,
+    calls: Vec<Call>,
+    deliveries: Vec<Delivery>,
+}
+
+impl Disk {
+    pub fn new(mirror: Option<EmbeddedStore>) -> Self {
+        Self { tables: Mutex::default(), fault: Mutex::default(), load_fails: Mutex::default(), mirror }
+    }
+
+    /// What is stored.
+    pub fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap()
+    }
+
+    /// Lets the next commit fail.
+    pub fn fail_next(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = Some(fault);
+    }
+
+    /// Whether the fault that was asked for is still to come.
+    pub fn take_fault(&self) -> Option<Fault> {
+        self.fault.lock().unwrap().take()
+    }
+
+    /// Lets the next load break off half way.
+    pub fn fail_next_load(&self) {
+        *self.load_fails.lock().unwrap() = true;
+    }
+
+    fn compare_with_mirror(&self, from: LoadFrom) {
+        let Some(mirror) = &self.mirror else { return };
+        let mut theirs = Everything::default();
+        mirror.load(from, &mut |piece| theirs.add(piece)).unwrap();
+        let mut ours = Everything::default();
+        self.tables().load(from, &mut |piece| ours.add(piece));
+        assert_eq!(theirs.sorted(), ours.sorted(), "the embedded store holds something else");
+    }
+}
+
+impl Everything {
+    fn add(&mut self, piece: Loaded) {
+        match piece {
+            Loaded::LastKey(_) => {}
+            Loaded::App(app) => self.apps.push(app),
+            Loaded::Number(number, last_call) => self.numbers.push((number, last_call)),
+            Loaded::Binding(binding) => self.bindings.push(binding),
+            Loaded::Ended(binding, at) => self.ended.push((binding, at)),
+            Loaded::Call(call) => self.calls.push(*call),
+            Loaded::Delivery(delivery) => self.deliveries.push(delivery),
+        }
+    }
+
+    fn sorted(mut self) -> Self {
+        self.ended.sort_by_key(|(binding, _)| binding.id());
+        self.calls.sort_by_key(|call| call.key);
+        self
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, write: &Write) -> Result<(), StoreError> {
+        let fits = match write.clone() {
+            Write::App(app) => {
+                self.apps.insert(app.no, CustomerApp::clone(&app));
+                true
+            }
+            Write::Number(record) => {
+                let last_call = self.numbers.get(&record.x).and_then(|known| known.1);
+                self.numbers.insert(record.x, (record, last_call));
+                true
+            }
+            Write::NumberRemoved(x) => self.numbers.remove(&x).is_some(),
+            Write::Binding(change) => self.change(change),
+            Write::Call(call) => {
+                self.touched_calls.insert(call.key);
+                let known = self.calls.remove(&call.key);
+                let (events, closed) = known.map(|known| (known.events, known.closed)).unwrap_or_default();
+                self.calls.insert(call.key, Call { events, closed, ..*call });
+                true
+            }
+            Write::CallEvent { call, index, event } => {
+                self.touched_calls.insert(call);
+                self.calls.get_mut(&call).is_some_and(|call| {
+                    call.events.push(*event);
+                    call.events.len() == usize::from(index) + 1
+                })
+            }
+            Write::CallClosed { call, closed, x } => {
+                self.touched_calls.insert(call);
+                if let Some(number) = x.and_then(|x| self.numbers.get_mut(&x)) {
+                    number.1 = number.1.max(Some(closed.at));
+                }
+                self.calls.get_mut(&call).is_some_and(|call| call.closed.replace(closed).is_none())
+            }
+            Write::Cdr(cdr) => {
+                self.touched_calls.insert(cdr.call);
+                self.cdrs.insert(cdr.id, *cdr).is_none()
+            }
+            Write::Delivery { delivery, body, .. } => {
+                self.touched_calls.extend(delivery.call);
+                self.touched_notices.insert(delivery.id);
+                self.notices
+                    .insert(delivery.id, Notice { delivery, body, attempts: Vec::new(), redelivered: false })
+                    .is_none()
+            }
+            Write::Attempt { delivery, attempt } => {
+                self.touched_notices.insert(delivery.id);
+                self.notices.get_mut(&delivery.id).is_some_and(|notice| {
+                    notice.delivery = delivery;
+                    notice.attempts.push(*attempt);
+                    true
+                })
+            }
+            Write::Redeliver(delivery) => self.notices.get_mut(&delivery.id).is_some_and(|notice| {
+                (notice.delivery, notice.redelivered) = (delivery, true);
+                true
+            }),
+            Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
+        };
+        if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
+    }
+
+    fn change(&mut self, change: Change) -> bool {
+        match change {
+            Change::Bound(binding) => self.bindings.insert(binding.id(), binding).is_none(),
+            Change::Modified(binding) => self.bindings.insert(binding.id(), binding).is_some(),
+            Change::Unbound { binding, at, .. } => {
+                let stood = self.bindings.remove(&binding.id()) == Some(binding.clone());
+                self.ended.push((binding, at));
+                stood
+            }
+        }
+    }
+
+    fn last_key(&self) -> RowKey {
+        let ended = self.ended.iter().map(|(binding, _)| binding.id());
+        let last = [
+            self.bindings.keys().next_back().copied(),
+            ended.max(),
+            self.calls.keys().next_back().copied(),
+            self.cdrs.keys().next_back().copied(),
+            self.notices.keys().next_back().copied(),
+            self.audit.keys().next_back().copied(),
+        ];
+        last.into_iter().flatten().max().unwrap_or(RowKey::floor(1))
+    }
+
+    fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) {
+        sink(Loaded::LastKey(self.last_key()));
+        self.apps.values().for_each(|app| sink(Loaded::App(app.clone())));
+        self.numbers.values().for_each(|(record, last)| sink(Loaded::Number(record.clone(), *last)));
+        self.bindings.values().for_each(|binding| sink(Loaded::Binding(binding.clone())));
+        let recent = self.ended.iter().filter(|(_, at)| *at > from.ended_after);
+        recent.for_each(|(binding, at)| sink(Loaded::Ended(binding.clone(), *at)));
+        let matters = |call: &&Call| call.closed.is_none_or(|closed| closed.at > from.closed_after);
+        self.calls.values().filter(matters).for_each(|call| sink(Loaded::Call(Box::new(call.clone()))));
+        self.pending().for_each(|delivery| sink(Loaded::Delivery(delivery)));
+    }
+
+    /// The deliveries that wait for a push.
+    pub fn pending(&self) -> impl Iterator<Item = Delivery> {
+        let deliveries = self.notices.values().map(|notice| notice.delivery);
+        deliveries.filter(|delivery| delivery.state == State::Pending)
+    }
+}
+
+/// The simulation looks into the tables itself.
+fn no_lists<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("this store has no lists".into()))
+}
+
+impl Store for Disk {
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
+
+    fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        self.compare_with_mirror(from);
+        let breaks_off = std::mem::take(&mut *self.load_fails.lock().unwrap());
+        let tables = self.tables();
+        let mut left = if breaks_off { 5 } else { usize::MAX };
+        tables.load(from, &mut |piece| {
+            if left > 0 {
+                left -= 1;
+                sink(piece);
+            }
+        });
+        if breaks_off { Err(StoreError::Unavailable("asked for".into())) } else { Ok(()) }
+    }
+
+    fn binding_count(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().bindings.len() as u64)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let fault = self.take_fault();
+        let mut tables = self.tables();
+        tables.last_batch.clear();
+        match fault {
+            Some(Fault::Unavailable) => return Err(StoreError::Unavailable("asked for".into())),
+            Some(Fault::UnknownLost) => return Err(StoreError::OutcomeUnknown("asked for".into())),
+            Some(Fault::UnknownWritten) | None => {}
+        }
+        batch.writes.iter().try_for_each(|write| tables.apply(write))?;
+        tables.last_batch.clone_from(&batch.writes);
+        if let Some(mirror) = &self.mirror {
+            mirror.commit(batch)?;
+        }
+        match fault {
+            Some(_) => Err(StoreError::OutcomeUnknown("asked for".into())),
+            None => Ok(()),
+        }
+    }
+
+    fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
+        let tables = self.tables();
+        let body = |id: &RowKey| Some((*id, Arc::clone(&tables.notices.get(id)?.body)));
+        Ok(deliveries.iter().filter_map(body).collect())
+    }
+
+    fn find_cdrs(&self, _: &CdrFilter, _: Page) -> Result<Vec<CdrRow>, StoreError> {
+        no_lists()
+    }
+
+    fn find_calls(&self, _: &CallFilter, _: Page) -> Result<Vec<Call>, StoreError> {
+        no_lists()
+    }
+
+    fn find_deliveries(&self, _: &DeliveryFilter, _: Page) -> Result<Vec<DeliveryRow>, StoreError> {
+        no_lists()
+    }
+
+    fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.notices.get(&id).map(|notice| DeliveryDetail {
+            row: DeliveryRow { delivery: notice.delivery, session: None, ended_at: None },
+            attempts: notice.attempts.clone(),
+            body: Arc::clone(&notice.body),
+        }))
+    }
+
+    fn find_audit(&self, _: Page) -> Result<Vec<AuditEntry>, StoreError> {
+        no_lists()
+    }
+
+    fn find_ended(&self, _: &EndedFilter, _: Page) -> Result<Vec<EndedRow>, StoreError> {
+        no_lists()
+    }
+
+    /// Nothing grows old enough here.
+    fn forget_older(&self, _: Retention, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! The real tasks, writer, timekeeper and deliverer, over the simulation's disk and its faults.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use privnum::clock::{Clock, ClockHand};
+use privnum::domain::area::AreaTable;
+use privnum::domain::axb::AxbBind;
+use privnum::domain::binding::Terms;
+use privnum::domain::command::{Command, Done, XChoice};
+use privnum::domain::customer::Mode;
+use privnum::domain::delivery::Schedule;
+use privnum::domain::id::AppNo;
+use privnum::domain::number::Pair;
+use privnum::domain::refusal::Refusal;
+use privnum::engine::job::{SettingChange, Unserved};
+use privnum::engine::{Engine, PushLimits, Running, Settings, start};
+use privnum::metrics::Metrics;
+use privnum::outbound::{Outbound, OutboundSettings};
+
+use super::cast::{START, app, number, party, x};
+use super::disk::{Disk, Fault};
+use super::world::RULES;
+
+/// How long to wait for what must happen, before the test is given up.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
+struct Live {
+    disk: Arc<Disk>,
+    hand: ClockHand,
+    running: Running,
+}
+
+impl Live {
+    /// An engine with one AXB app that wants no notices, and one X number of it.
+    async fn new() -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let disk = Arc::new(Disk::new(None));
+        let (clock, hand) = Clock::manual(START);
+        let settings = Settings {
+            sp_id: "sp".into(),
+            host_name: "host".into(),
+            ledger: RULES,
+            schedule: Schedule::default(),
+            push_limits: PushLimits { in_flight: 6, per_app: 4, ..PushLimits::default() },
+            areas: AreaTable::default(),
+        };
+        let outbound = Outbound::new(OutboundSettings::default()).unwrap();
+        let store = Arc::clone(&disk) as _;
+        let running = start(store, clock, Metrics::new(), outbound, settings, &mut |_| {}).unwrap();
+        let create = SettingChange::CreateApp(Box::new(app(1, Mode::Axb, false)));
+        running.engine.change("test", create).await.unwrap().unwrap();
+        running.engine.change("test", SettingChange::AddNumbers(vec![number(1)])).await.unwrap().unwrap();
+        Self { disk, hand, running }
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.running.engine
+    }
+
+    async fn bind(&self, a: u64, b: u64, duration_secs: u32) -> Result<Result<Done, Refusal>, Unserved> {
+        let pair = Pair::new(party(a), party(b)).unwrap();
+        let wanted = AxbBind { pair, terms: Terms::default(), duration_secs };
+        self.engine().command(AppNo(1), Command::BindAxb(XChoice::Named(x(1)), wanted)).await
+    }
+
+    fn bound(&self) -> usize {
+        self.engine().shared().registry.directory.binding_count()
+    }
+
+    /// Lets the tasks work until `it` is so.
+    async fn until(&self, it: impl Fn(&Self) -> bool) {
+        let wait = async {
+            while !it(self) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(GIVE_UP, wait).await.expect("it never came to be");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bind_that_the_store_refuses_changes_nothing_and_may_be_asked_again() {
+    let live = Live::new().await;
+    live.disk.fail_next(Fault::Unavailable);
+    assert_eq!(live.bind(1, 2, 0).await.unwrap_err(), Unserved::StoreUnavailable);
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (0, 0));
+    assert!(live.engine().is_serving());
+    assert!(live.bind(1, 2, 0).await.unwrap().is_ok());
+    live.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_unknown_outcome_what_is_served_is_what_the_store_has() {
+    for (fault, stands) in [(Fault::UnknownWritten, true), (Fault::UnknownLost, false)] {
+        let live = Live::new().await;
+        live.disk.fail_next(fault);
+        live.disk.fail_next_load();
+        assert_eq!(live.bind(1, 2, 0).await.unwrap_err(), Unserved::StoreUnavailable);
+        live.until(|live| live.engine().is_serving()).await;
+        let again = live.bind(1, 3, 0).await.unwrap();
+        assert_eq!(again.err(), stands.then_some(Refusal::PartyAlreadyBound), "{fault:?}");
+        assert_eq!(live.bound(), 1);
+        live.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_binds_that_race_for_one_party_exactly_one_wins() {
+    let live = Live::new().await;
+    let binds: Vec<_> = (2..34).map(|b| live.bind(1, b, 0)).collect();
+    let mut won = 0;
+    for answer in join_all(binds).await {
+        match answer.unwrap() {
+            Ok(_) => won += 1,
+            Err(refusal) => assert_eq!(refusal, Refusal::PartyAlreadyBound),
+        }
+    }
+    assert_eq!((won, live.bound()), (1, 1));
+    live.running.stop().await;
+}
+
+/// More bindings than one round of auto-unbind ends are due at the same second, so that the next tick is due
+/// when this one was. The timekeeper used to wait for another time to be announced, and for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_in_which_very_many_bindings_expire_does_not_stop_the_timers() {
+    let live = Live::new().await;
+    let binds: Vec<_> = (1..=700).map(|n| live.bind(2 * n, 2 * n + 1, 60)).collect();
+    assert!(join_all(binds).await.into_iter().all(|answer| answer.unwrap().is_ok()));
+    live.hand.advance(Duration::from_secs(60));
+    live.until(|live| live.bound() == 0).await;
+    live.running.stop().await;
+}
+
+/// As above: what the store did not take is due again at the same second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_error_while_bindings_expire_does_not_stop_the_timers() {
+    let live = Live::new().await;
+    assert!(live.bind(1, 2, 60).await.unwrap().is_ok());
+    live.disk.fail_next(Fault::Unavailable);
+    live.hand.advance(Duration::from_secs(60));
+    live.until(|live| live.engine().shared().metrics.store_errors.get() == 1).await;
+    assert_eq!(live.bound(), 1);
+    live.hand.advance(Duration::from_secs(1));
+    live.until(|live| live.bound() == 0).await;
+    live.running.stop().await;
+}
+
+/// Polls all of them together, so that they are asked at once.
+async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs: Vec<_> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+                *output = Some(value);
+            }
+        }
+        if outputs.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
