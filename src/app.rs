@@ -270,9 +270,8 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     let StoreConfig::Embedded { dir } = &config.store;
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir, random::installation_secret())?);
     let outbound = Outbound::new(OutboundSettings {
-        timeout: config.callback.timeout,
         allow_networks: config.callback.allow_networks.clone(),
-        ..OutboundSettings::default()
+        ..OutboundSettings::with_timeout(config.callback.timeout)
     })?;
     if outbound.trusted_roots() == 0 {
         warn!("no trusted root certificates found: pushes to https URLs will fail");

@@ -170,6 +170,8 @@ mod tests {
             suspended: false,
             signatures: SignaturePolicy::default(),
             push_scheme: Scheme::Wsse,
+            standard_webhooks: false,
+            callback_tls: None,
             accept_any_2xx: false,
             created_at: NOON,
         }

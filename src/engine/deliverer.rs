@@ -25,7 +25,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::dispatch::Signal;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
-use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome};
+use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome, StandardWebhooks};
 use crate::store::Attempt;
 
 /// Most deliveries started at once.
@@ -137,10 +137,16 @@ impl Deliverer {
                 app_key: app.key.clone(),
                 secret: app.secret.expose().to_owned(),
                 scheme: app.push_scheme,
+                standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(&app, began)),
+                tls: app.callback_tls.clone(),
                 body: Bytes::from_owner(body),
                 delivery_id: delivery.id.get().to_string(),
             };
             let pushed = self.outbound.post(&push, began, random::nonce()).await;
+            self.shared.metrics.push_connections.with_label_values(&[pushed.connection.as_str()]).inc();
+            if let PushOutcome::Failed(class) = &pushed.outcome {
+                self.shared.metrics.push_failures.with_label_values(&[class.as_str()]).inc();
+            }
             let (attempt, signal) = recorded(began, url, &pushed, app.accept_any_2xx);
             (attempt, signal, pushed.address)
         } else {
@@ -192,6 +198,12 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
     }
 }
 
+/// The secret before the last rotation signs too while it is live.
+fn standard_webhooks(app: &CustomerApp, now: Timestamp) -> StandardWebhooks {
+    let previous = app.previous_secret.as_ref().filter(|(_, until)| now < *until);
+    StandardWebhooks { previous_secret: previous.map(|(secret, _)| secret.expose().to_owned()) }
+}
+
 fn not_pushed(at: Timestamp, why: &str) -> Attempt {
     Attempt {
         at,
@@ -217,7 +229,8 @@ fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> 
     let timings = [
         ("dns", pushed.timings.dns),
         ("connect", pushed.timings.connect),
-        ("firstByte", pushed.timings.head),
+        ("tls", pushed.timings.tls),
+        ("firstByte", pushed.timings.first_byte),
         ("total", Some(pushed.timings.total)),
     ];
     let timings = timings.into_iter().filter_map(|(name, time)| Some((name.into(), millis(time?)))).collect();

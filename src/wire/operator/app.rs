@@ -73,6 +73,8 @@ pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp,
         signatures: SignaturePolicy::default(),
         // The only receivers known to verify what is pushed to them read X-WSSE (client-tolerances G44).
         push_scheme: Scheme::Wsse,
+        standard_webhooks: false,
+        callback_tls: None,
         accept_any_2xx: false,
         created_at: now,
     };
