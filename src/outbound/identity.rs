@@ -27,6 +27,9 @@ pub enum SetupError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The address of the egress proxy.
+    #[error("callback.egress_proxy is not an http URL of a host alone")]
+    EgressProxy,
     /// rustls refused its own defaults.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),

@@ -19,6 +19,7 @@ use url::Host;
 
 use super::connection::Driver;
 use super::failure::FailureClass;
+use super::identity::SetupError;
 
 /// Where the proxy is, and what it wants to know.
 #[derive(Clone, Debug)]
@@ -29,9 +30,12 @@ pub struct EgressProxy {
 }
 
 impl EgressProxy {
-    /// The proxy of a URL such as `http://proxy.example:3128`; `login` is `user:password`. `None` unless it is
-    /// an http URL of a host alone.
-    pub fn new(url: &str, login: Option<&str>) -> Option<Self> {
+    /// The proxy of a URL such as `http://proxy.example:3128`; `login` is `user:password`.
+    pub fn new(url: &str, login: Option<&str>) -> Result<Self, SetupError> {
+        Self::parse(url, login).ok_or(SetupError::EgressProxy)
+    }
+
+    fn parse(url: &str, login: Option<&str>) -> Option<Self> {
         let url = url::Url::parse(url).ok()?;
         let is_plain = url.username().is_empty() && url.password().is_none() && url.path() == "/";
         if url.scheme() != "http" || !is_plain || url.query().is_some() {
@@ -108,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_proxy_is_an_http_url_of_a_host_alone() {
-        let name = |url| EgressProxy::new(url, None).map(|proxy| proxy.name());
+        let name = |url| EgressProxy::new(url, None).ok().map(|proxy| proxy.name());
         assert_eq!(name("http://proxy.example:3128").as_deref(), Some("proxy.example:3128"));
         assert_eq!(name("http://[2001:db8::1]/").as_deref(), Some("[2001:db8::1]:80"));
         for url in [

@@ -9,7 +9,7 @@ use super::*;
 const TUNNEL: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 fn client_of(proxy: SocketAddr, login: Option<&str>) -> Outbound {
-    let egress_proxy = EgressProxy::new(&format!("http://{proxy}"), login);
+    let egress_proxy = Some(EgressProxy::new(&format!("http://{proxy}"), login).unwrap());
     Outbound::new(OutboundSettings { egress_proxy, ..settings() }).unwrap()
 }
 
