@@ -59,6 +59,9 @@ pub struct Attempt {
     pub address: Option<SocketAddr>,
     /// The status of the answer, if there was one; also of a redirect, and of an answer that came late.
     pub status: Option<u16>,
+    /// How long the receiver asks to be left alone, by `Retry-After` of its answer; at most
+    /// [`RETRY_AFTER_MAX`](super::RETRY_AFTER_MAX).
+    pub retry_after: Option<Duration>,
     /// Over which connection it went.
     pub connection: ConnectionUse,
     /// Where the time went.

@@ -105,11 +105,12 @@ const fn is_hang_up(kind: io::ErrorKind) -> bool {
     matches!(kind, Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof)
 }
 
+/// Linux: ENOMEM, ENFILE, EMFILE, ENOBUFS.
+const OUT_OF: [i32; 4] = [12, 23, 24, 105];
+
 /// Whether connecting failed for want of something of this host. The standard library has a kind for ports
 /// that ran out only.
 fn is_out_of_sockets(error: &io::Error) -> bool {
-    /// Linux: ENOMEM, ENFILE, EMFILE, ENOBUFS.
-    const OUT_OF: [i32; 4] = [12, 23, 24, 105];
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.raw_os_error().is_some_and(|code| OUT_OF.contains(&code))
 }
@@ -145,13 +146,13 @@ mod tests {
 
     #[test]
     fn the_faults_of_several_addresses_come_to_one_class() {
+        use io::ErrorKind as Kind;
         let [first, second]: [SocketAddr; 2] =
             ["192.0.2.1:443", "[2001:db8::1]:443"].map(|target| target.parse().unwrap());
         let of = |kinds: &[io::ErrorKind]| {
             let faults: Vec<_> = kinds.iter().map(|&kind| io::Error::from(kind)).collect();
             FailureClass::of_dialling(vec![first, second], &faults, Duration::from_secs(3)).to_string()
         };
-        use io::ErrorKind as Kind;
         for (kinds, words) in [
             (&[Kind::ConnectionRefused; 2][..], "connection refused by 192.0.2.1:443, [2001:db8::1]:443"),
             (&[Kind::ConnectionRefused], "no connection to 192.0.2.1:443, [2001:db8::1]:443 within 3 s"),

@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(forbidden.to_string(), "address 169.254.169.254 is not allowed (link-local)");
         let expired = FailureClass::CertificateExpired { on: Some(time::macros::date!(2026 - 01 - 02)) };
         assert_eq!(expired.to_string(), "certificate expired on 2026-01-02");
-        let (after, limit) = (Duration::from_millis(12_000), Duration::from_secs(10));
+        let (after, limit) = (Duration::from_secs(12), Duration::from_secs(10));
         let late = FailureClass::AnsweredLate { status: 200, after, limit };
         assert_eq!(late.to_string(), "answered 200 after 12 s, limit is 10 s");
         let proxy =

@@ -39,7 +39,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Incoming};
-use hyper::{Method, Request, Response, header};
+use hyper::header::{self, HeaderMap};
+use hyper::{Method, Request, Response};
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use url::Url;
@@ -59,6 +62,8 @@ use self::keeper::Keeper;
 use self::names::Names;
 use crate::domain::time::Timestamp;
 
+/// Longest pause that a receiver can ask for.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 /// Most of an answer's head that is read, and of its body at a time.
 const HEAD_MAX: usize = 32 * 1024;
 /// How long a connection whose answer is complete may take to become ready for the next request. One that
@@ -132,7 +137,7 @@ impl Outbound {
             first_byte: None,
         };
         let attempt = match self.shared.exchange(push, now, &nonce, &mut seen).await {
-            Ok(answered) => self.shared.finish(answered, &seen).await,
+            Ok(answered) => self.shared.finish(answered, now, &seen).await,
             Err(failure) => unanswered(failure, &seen),
         };
         debug!(
@@ -211,7 +216,7 @@ impl Shared {
     }
 
     /// Reads what is wanted of the body, keeps the connection if it can be used again, and reports.
-    async fn finish(&self, answered: Answered, seen: &Seen) -> Attempt {
+    async fn finish(&self, answered: Answered, now: Timestamp, seen: &Seen) -> Attempt {
         let Answered { response, mut connection, born, place, url } = answered;
         let address = connection.address;
         let status = response.status();
@@ -221,14 +226,22 @@ impl Shared {
         } else {
             PushOutcome::Answered(status.as_u16())
         };
+        let retry_after = retry_after(response.headers(), now);
         let deadline = seen.began + self.settings.timeout;
         let (answer, read_to_end) = self.read_answer(response.into_body(), deadline).await;
         // A connection that is not kept is dropped, and closes with whatever the receiver still sends.
         if read_to_end && connection.is_ready_before(deadline.min(Instant::now() + READY_MAX)).await {
             self.keeper.put(place, connection, born);
         }
-        let (address, status) = (Some(address), Some(status.as_u16()));
-        Attempt { address, status, connection: seen.connection, timings: seen.timings(), answer, outcome }
+        Attempt {
+            address: Some(address),
+            status: Some(status.as_u16()),
+            retry_after,
+            connection: seen.connection,
+            timings: seen.timings(),
+            answer,
+            outcome,
+        }
     }
 
     /// Reads the body as far as it is wanted, and tells whether that was its end. Whatever cuts it short
@@ -275,6 +288,7 @@ fn unanswered(failure: FailureClass, seen: &Seen) -> Attempt {
     Attempt {
         address: seen.dialled.targets.first().copied(),
         status,
+        retry_after: None,
         connection: seen.connection,
         timings: seen.timings(),
         answer: Answer::default(),
@@ -300,6 +314,19 @@ fn readable_url(text: &str) -> Result<Url, FailureClass> {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     Ok(url)
+}
+
+/// `Retry-After`, which holds seconds or a date; anything else in it is nothing.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let secs = text.parse::<u64>().ok().or_else(|| {
+        let date = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let at = PrimitiveDateTime::parse(text, date).ok()?.assume_utc().unix_timestamp();
+        u64::try_from(at).ok().map(|at| at.saturating_sub(now.secs()))
+    })?;
+    Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
 }
 
 /// The host that a redirect points to, for the report.

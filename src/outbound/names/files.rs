@@ -20,8 +20,8 @@ type Look = Option<(SystemTime, u64)>;
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub(super) hosts: Arc<Hosts>,
-    /// `None`: there are no name servers to ask.
-    pub(super) resolver: Option<TokioResolver>,
+    /// One for each name server.
+    pub(super) resolvers: Arc<[TokioResolver]>,
 }
 
 /// The files, and what they said when they were read last.
@@ -82,7 +82,7 @@ fn load(hosts: &Path, resolv_conf: &Path, listed: &[SocketAddr], budget: Duratio
     };
     Loaded {
         hosts: Arc::new(Hosts::parse(&String::from_utf8_lossy(&text(hosts)))),
-        resolver: upstream::resolver(&servers, budget),
+        resolvers: upstream::resolvers(&servers, budget),
     }
 }
 
@@ -140,11 +140,11 @@ mod tests {
             ..NameSettings::default()
         });
         let began = Instant::now();
-        assert!(files.current(began).resolver.is_none(), "no file, no name server");
+        assert!(files.current(began).resolvers.is_empty(), "no file, no name server");
         fs::write(&hosts, "192.0.2.7 a.example\n").unwrap();
         fs::write(&resolv_conf, "nameserver 192.0.2.53\n").unwrap();
         assert!(files.current(began).hosts.find("a.example").is_none());
         let later = files.current(began + 2 * second);
-        assert!(later.hosts.find("a.example").is_some() && later.resolver.is_some());
+        assert!(later.hosts.find("a.example").is_some() && !later.resolvers.is_empty());
     }
 }

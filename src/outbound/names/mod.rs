@@ -111,10 +111,7 @@ impl Shared {
     async fn ask(self: Arc<Self>, name: String, asker: watch::Sender<Option<Known>>) {
         let asked = async {
             let _turn = self.lookups.acquire().await.expect("the semaphore is never closed");
-            match self.files.current(Instant::now()).resolver {
-                Some(resolver) => upstream::ask(&resolver, &name).await,
-                None => Answer::failed("no name servers are set up"),
-            }
+            upstream::ask(&self.files.current(Instant::now()).resolvers, &name).await
         };
         let too_late = || Answer::failed(&format!("no answer within {} s", self.budget.as_secs_f64()));
         let answer = tokio::time::timeout(self.budget, asked).await.unwrap_or_else(|_| too_late());

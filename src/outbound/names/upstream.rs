@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -13,6 +14,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
+use tokio::task::JoinSet;
 
 use super::cache::{Answer, NameFault};
 
@@ -31,24 +33,24 @@ pub(super) fn servers_of_resolv_conf(text: &[u8]) -> Vec<SocketAddr> {
     config.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53)).collect()
 }
 
-/// What asks `servers`, at most for `budget`; `None` when there are none.
-pub(super) fn resolver(servers: &[SocketAddr], budget: Duration) -> Option<TokioResolver> {
-    if servers.is_empty() {
-        return None;
-    }
-    let servers: Vec<_> = servers.iter().take(SERVERS_MAX).map(|&server| server_config(server)).collect();
+/// One resolver for each of `servers`, which asks at most for `budget`.
+///
+/// hickory can ask several servers at once too, but takes the first word of any of them for the answer of all,
+/// also "I failed"; a server that is up and broken would then do more harm than one that is down.
+pub(super) fn resolvers(servers: &[SocketAddr], budget: Duration) -> Arc<[TokioResolver]> {
     let mut options = ResolverOpts::default();
-    // All at once: a dead name server then costs nothing, where in turn it would cost its time limit.
-    options.num_concurrent_reqs = servers.len();
     options.timeout = budget;
     options.attempts = 1;
     options.max_active_requests = QUESTIONS_MAX;
     // Answers and failures are kept in `cache.rs`, under our bounds.
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
-    let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    builder.with_options(options).build().ok()
+    let resolver = |&server: &SocketAddr| {
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server_config(server)]);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.with_options(options.clone()).build().ok()
+    };
+    servers.iter().take(SERVERS_MAX).filter_map(resolver).collect()
 }
 
 fn server_config(server: SocketAddr) -> NameServerConfig {
@@ -59,14 +61,31 @@ fn server_config(server: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(server.ip(), true, connections.into())
 }
 
-/// Asks for both families of addresses at once.
-pub(super) async fn ask(resolver: &TokioResolver, name: &str) -> Answer {
+/// Asks all name servers at once, so that a dead one costs nothing, where in turn it would cost its time
+/// limit. The first that knows is believed; those that failed leave it to the others.
+pub(super) async fn ask(resolvers: &[TokioResolver], name: &str) -> Answer {
     let Ok(mut name) = Name::from_ascii(name) else {
         return Answer { known: Err(NameFault::NotFound), ttl: None };
     };
     name.set_fqdn(true);
-    let mut v4 = pin!(family(resolver, name.clone(), RecordType::A));
-    let mut v6 = pin!(family(resolver, name, RecordType::AAAA));
+    // Dropping the set ends what is under way in it.
+    let mut asked: JoinSet<Answer> =
+        resolvers.iter().map(|resolver| both_families(resolver.clone(), name.clone())).collect();
+    let mut failure = None;
+    while let Some(answer) = asked.join_next().await {
+        let answer = answer.expect("asking does not panic");
+        if !matches!(answer.known, Err(NameFault::Failed(_))) {
+            return answer;
+        }
+        failure.get_or_insert(answer);
+    }
+    failure.unwrap_or_else(|| Answer::failed("no name servers are set up"))
+}
+
+/// Asks one name server for both families of addresses at once.
+async fn both_families(resolver: TokioResolver, name: Name) -> Answer {
+    let mut v4 = pin!(family(&resolver, name.clone(), RecordType::A));
+    let mut v6 = pin!(family(&resolver, name, RecordType::AAAA));
     tokio::select! {
         first = &mut v4 => { let other = other(&first, v6).await; joined(first, other) }
         first = &mut v6 => { let other = other(&first, v4).await; joined(other, first) }
@@ -125,10 +144,10 @@ fn fault(error: &NetError) -> Answer {
                 let ttl = none.negative_ttl.map(|secs| Duration::from_secs(secs.into()));
                 Answer { known: Err(NameFault::NotFound), ttl }
             }
-            other => Answer::failed(&format!("name servers answered {other}")),
+            other => Answer::failed(&format!("name server answered: {other}")),
         },
         NetError::Dns(DnsError::ResponseCode(code)) => {
-            Answer::failed(&format!("name servers answered {code}"))
+            Answer::failed(&format!("name server answered: {code}"))
         }
         NetError::Timeout => Answer::failed("name servers did not answer"),
         other => Answer::failed(&other.to_string()),
@@ -170,6 +189,5 @@ mod tests {
         let expected = ["192.0.2.53:53", "[2001:db8::53]:53"].map(|server| server.parse().unwrap());
         assert_eq!(servers_of_resolv_conf(text), expected);
         assert_eq!(servers_of_resolv_conf(b""), []);
-        assert!(resolver(&[], Duration::from_secs(2)).is_none());
     }
 }

@@ -10,6 +10,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
 /// What it says to one question.
+#[derive(Debug)]
 pub(super) enum Reply {
     /// These addresses, as far as they are of the family that is asked for.
     Found(&'static [&'static str]),
@@ -21,6 +22,7 @@ pub(super) enum Reply {
     Silence,
 }
 
+#[derive(Debug)]
 pub(super) struct NameServer {
     pub(super) address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -40,7 +42,7 @@ impl NameServer {
                 let is_v4 = question.queries[0].query_type() == RecordType::A;
                 let before = counter.fetch_add(usize::from(is_v4), Ordering::SeqCst);
                 let name = question.queries[0].name().to_ascii();
-                if let Some(answer) = answer(question, reply(name.trim_end_matches('.'), before)) {
+                if let Some(answer) = answer(question, &reply(name.trim_end_matches('.'), before)) {
                     socket.send_to(&answer.to_vec().unwrap(), from).await.unwrap();
                 }
             }
@@ -54,7 +56,7 @@ impl NameServer {
     }
 }
 
-fn answer(question: Message, reply: Reply) -> Option<Message> {
+fn answer(question: Message, reply: &Reply) -> Option<Message> {
     let query = question.queries[0].clone();
     let mut answer = question;
     answer.metadata.message_type = MessageType::Response;

@@ -307,7 +307,24 @@ async fn a_forbidden_literal_is_refused_without_connecting() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let closed = Outbound::new(OutboundSettings { allow_networks: Vec::new(), ..settings() }).unwrap();
-    for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"] {
+    // Every spelling of an address that URLs know.
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "2130706433",
+        "0x7f000001",
+        "127.0.0.1.",
+        "%31%32%37.0.0.1",
+        "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[0:0:0:0:0:ffff:7f00:0001]",
+    ] {
         let attempt = post_to(&closed, format!("http://{host}:{port}/")).await;
         let words = words(&attempt);
         assert!(words.ends_with("is not allowed (loopback)"), "{host}: {words}");

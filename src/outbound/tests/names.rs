@@ -25,6 +25,7 @@ fn client_asking(server: &NameServer, allow: &[&str]) -> Outbound {
     Outbound::new(OutboundSettings { names: asking(&[server]), allow_networks, ..settings() }).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "look-ups are compared with it")]
 fn ips(texts: &[&str]) -> Result<Arc<[IpAddr]>, NameFault> {
     Ok(texts.iter().map(|text| text.parse().unwrap()).collect())
 }

@@ -72,6 +72,46 @@ async fn other_statuses_are_reported_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_body_larger_than_every_buffer_arrives_whole() {
+    let body = "x".repeat(1_000_000);
+    let (address, seen) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        let request = read_request(&mut stream).await;
+        stream.write_all(OK.as_bytes()).await.unwrap();
+        request
+    })
+    .await;
+    let push = Push { body: body.clone().into(), ..push(format!("http://{address}/")) };
+    let attempt = client().post(&push, Timestamp::from_secs(1), NONCE.to_owned()).await;
+    assert_eq!(attempt.outcome, PushOutcome::Answered(200));
+    assert!(seen.await.unwrap().ends_with(&format!("\r\n\r\n{body}")));
+}
+
+#[tokio::test]
+async fn what_retry_after_asks_for_is_reported_within_a_day() {
+    // The push is made at 2018-02-12T15:30:20Z.
+    for (value, secs) in [
+        ("120", Some(120)),
+        ("0", Some(0)),
+        ("Mon, 12 Feb 2018 15:31:20 GMT", Some(60)),
+        ("Mon, 12 Feb 2018 15:00:00 GMT", Some(0)),
+        ("99999999999", Some(86_400)),
+        ("-1", None),
+        ("soon", None),
+    ] {
+        let (address, _) = receiver(async move |listener| {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            let answer = format!("HTTP/1.1 503 Later\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(attempt.retry_after, secs.map(Duration::from_secs), "{value}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_looked_up_and_dialled_when_its_addresses_are_allowed() {
     let (address, _) = receiver(async |listener| {
         let mut stream = accept(&listener).await;

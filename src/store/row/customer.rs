@@ -1,6 +1,7 @@
 //! The rows of apps and X numbers.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ columns! {
 }
 
 /// What an operator can set about an app, as JSON.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the switches that an operator can set")]
 pub(crate) struct SettingsDocument {
@@ -78,6 +79,13 @@ pub(crate) struct SettingsDocument {
     callback_client_cert: Option<Box<str>>,
     #[serde(default)]
     callback_client_key: Option<Box<str>>,
+}
+
+impl fmt::Debug for SettingsDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // There is a private key in it.
+        f.debug_struct("SettingsDocument").finish_non_exhaustive()
+    }
 }
 
 /// [`Scheme`] as a word.
@@ -227,5 +235,24 @@ impl NumberColumns<'_> {
             status: status.ok_or(RowError::Unreadable("number.status"))?,
             added_at: self.added_at,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::sample;
+
+    #[test]
+    fn settings_stored_before_a_member_existed_are_read_with_its_default() {
+        let app = sample::app(1);
+        let mut document = serde_json::to_value(SettingsDocument::from(&app)).unwrap();
+        for member in ["standardWebhooks", "callbackCa", "callbackClientCert", "callbackClientKey"] {
+            assert!(document.as_object_mut().unwrap().remove(member).is_some(), "{member}");
+        }
+        let settings = Json(serde_json::from_value(document).unwrap());
+        let row = AppColumns { settings, ..AppColumns::from(&app) };
+        let expected = CustomerApp { standard_webhooks: false, callback_tls: None, ..app.clone() };
+        assert_eq!(row.into_app().unwrap(), expected);
     }
 }
