@@ -96,12 +96,22 @@ pub struct CallbackUrls {
 
 /// What TLS towards an app's receivers takes beyond the usual (delivery R13). PEM texts, as the operator
 /// entered them; `outbound` is what reads them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CallbackTls {
     /// The authorities that the receivers' certificates must come from, instead of the system's.
     pub ca: Option<Box<str>>,
     /// What we prove with who we are, when a receiver asks.
     pub client: Option<ClientCertificate>,
+}
+
+impl CallbackTls {
+    /// What `tls` becomes by `change`; nothing is left of it when neither part is.
+    #[must_use]
+    pub fn changed(tls: Option<&Self>, change: impl FnOnce(&mut Self)) -> Option<Arc<Self>> {
+        let mut tls = tls.cloned().unwrap_or_default();
+        change(&mut tls);
+        (tls != Self::default()).then(|| Arc::new(tls))
+    }
 }
 
 /// A certificate of ours for one app's receivers. `Debug` hides the key.

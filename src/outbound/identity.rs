@@ -57,7 +57,7 @@ pub(super) struct TlsSets {
 
 #[derive(Debug, Default)]
 struct OwnSets {
-    by_settings: HashMap<Arc<CallbackTls>, Result<TlsSet, String>>,
+    by_settings: HashMap<Arc<CallbackTls>, Result<TlsSet, TlsSettingFault>>,
     made: SetNo,
 }
 
@@ -81,7 +81,7 @@ impl TlsSets {
         let Some(wanted) = wanted else { return Ok(self.shared.clone()) };
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(set) = own.by_settings.get(wanted) {
-            return set.clone().map_err(|reason| FailureClass::TlsSettingsUnusable { reason });
+            return set.clone().map_err(unusable);
         }
         if own.by_settings.len() >= SETS_MAX {
             own.by_settings.clear();
@@ -90,12 +90,27 @@ impl TlsSets {
         let no = own.made;
         let set = build(wanted, &self.roots).map(|config| TlsSet { no, config: Arc::new(config) });
         own.by_settings.insert(Arc::clone(wanted), set.clone());
-        set.map_err(|reason| FailureClass::TlsSettingsUnusable { reason })
+        set.map_err(unusable)
     }
 }
 
+fn unusable(fault: TlsSettingFault) -> FailureClass {
+    FailureClass::TlsSettingsUnusable { reason: fault.to_string() }
+}
+
 /// What is wrong with an app's TLS settings, in words for the operator who enters them.
-pub fn check_callback_tls(tls: &CallbackTls) -> Result<(), String> {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsSettingFault {
+    /// The authorities.
+    #[error("certificate authority: {0}")]
+    Authority(String),
+    /// Our certificate, or its key.
+    #[error("client certificate: {0}")]
+    ClientCertificate(String),
+}
+
+/// Whether an app's TLS settings can be used.
+pub fn check_callback_tls(tls: &CallbackTls) -> Result<(), TlsSettingFault> {
     build(tls, &Arc::new(RootCertStore::empty())).map(drop)
 }
 
@@ -107,18 +122,18 @@ enum IdentityError {
     Tls(#[from] rustls::Error),
 }
 
-fn build(tls: &CallbackTls, system: &Arc<RootCertStore>) -> Result<ClientConfig, String> {
+fn build(tls: &CallbackTls, system: &Arc<RootCertStore>) -> Result<ClientConfig, TlsSettingFault> {
     // Instead of the system's authorities, not beside them: an app that names its own wants no other to be
     // able to vouch for its receivers, and a set stays small.
     let roots = match &tls.ca {
         Some(ca) => {
             let roots = roots_of(CertificateDer::pem_slice_iter(ca.as_bytes()), RootCertStore::empty());
-            Arc::new(roots.map_err(|reason| format!("certificate authority: {reason}"))?)
+            Arc::new(roots.map_err(TlsSettingFault::Authority)?)
         }
         None => Arc::clone(system),
     };
     config(roots, tls.client.as_ref())
-        .map_err(|error| format!("client certificate: {}", printable(&error.to_string())))
+        .map_err(|error| TlsSettingFault::ClientCertificate(printable(&error.to_string())))
 }
 
 fn config(
@@ -218,7 +233,7 @@ mod tests {
                 "client certificate: keys may not be consistent: KeyMismatch",
             ),
         ] {
-            assert_eq!(check_callback_tls(&settings), Err(words.to_owned()));
+            assert_eq!(check_callback_tls(&settings).unwrap_err().to_string(), words);
         }
         assert_eq!(check_callback_tls(&tls(Some(&chain), Some((&chain, &key)))), Ok(()));
     }

@@ -49,7 +49,7 @@ use url::Url;
 
 pub use self::attempt::{Answer, Attempt, ConnectionUse, Push, PushOutcome, StandardWebhooks, Timings};
 pub use self::failure::{FailureClass, Side};
-pub use self::identity::{SetupError, check_callback_tls};
+pub use self::identity::{SetupError, TlsSettingFault, check_callback_tls};
 pub use self::names::NameSettings;
 pub use self::proxy::EgressProxy;
 pub use self::settings::OutboundSettings;

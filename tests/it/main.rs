@@ -14,6 +14,7 @@ mod documents;
 mod examples;
 mod hostile;
 mod operator;
+mod outbound;
 mod pushes;
 mod quickstart;
 mod tidy;
