@@ -73,6 +73,14 @@ impl FailureClass {
                     Self::CertificateExpired { on: date(not_after.as_secs()) }
                 }
                 CertificateError::UnknownIssuer => untrusted("its issuer is not known here"),
+                CertificateError::NotValidYetContext { not_before, .. } => match date(not_before.as_secs()) {
+                    Some(date) => untrusted(&format!("it is not valid before {date}")),
+                    None => untrusted("it is not valid yet"),
+                },
+                // webpki's word for it; rustls has none of its own.
+                other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                    untrusted("it is a certificate of an authority, not of a server")
+                }
                 other => untrusted(&other.to_string()),
             },
             rustls::Error::AlertReceived(alert) => match alert {

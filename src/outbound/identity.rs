@@ -81,7 +81,7 @@ impl TlsSets {
         let Some(wanted) = wanted else { return Ok(self.shared.clone()) };
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(set) = own.by_settings.get(wanted) {
-            return set.clone().map_err(unusable);
+            return set.clone().map_err(|fault| unusable(&fault));
         }
         if own.by_settings.len() >= SETS_MAX {
             own.by_settings.clear();
@@ -90,11 +90,11 @@ impl TlsSets {
         let no = own.made;
         let set = build(wanted, &self.roots).map(|config| TlsSet { no, config: Arc::new(config) });
         own.by_settings.insert(Arc::clone(wanted), set.clone());
-        set.map_err(unusable)
+        set.map_err(|fault| unusable(&fault))
     }
 }
 
-fn unusable(fault: TlsSettingFault) -> FailureClass {
+fn unusable(fault: &TlsSettingFault) -> FailureClass {
     FailureClass::TlsSettingsUnusable { reason: fault.to_string() }
 }
 

@@ -209,6 +209,20 @@ async fn a_port_without_a_listener_is_a_refused_connection() {
     assert_eq!(attempt.address, Some(address));
 }
 
+/// A listener whose queue is full lets nobody in and says nothing about it.
+#[tokio::test]
+async fn a_host_that_does_not_react_is_no_connection_at_the_limit() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _in_the_queue = tokio::net::TcpStream::connect(address).await.unwrap();
+    let impatient = Outbound::new(OutboundSettings { connect_timeout: TINY, ..settings() }).unwrap();
+    let attempt = post_to(&impatient, format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), format!("no connection to {address} within 0.06 s"));
+    assert_eq!((attempt.address, attempt.connection), (Some(address), ConnectionUse::None));
+}
+
 #[tokio::test]
 async fn a_reset_in_the_middle_of_the_head_is_no_answer() {
     let (address, _) = receiver(async |listener| {

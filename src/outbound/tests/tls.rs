@@ -99,6 +99,32 @@ async fn an_expired_certificate_is_refused_with_its_last_day() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_first_day() {
+    let authority = Authority::new();
+    let mut params = for_names(&["127.0.0.1"]);
+    params.not_before = date_time_ymd(2999, 1, 2);
+    params.not_after = date_time_ymd(3000, 1, 2);
+    let attempt = post_over_tls(&authority.client(), authority.sign(&params)).await;
+    assert_eq!(words(&attempt), "certificate is not trusted: it is not valid before 2999-01-02");
+}
+
+/// What `openssl req -x509` makes when it is not told otherwise.
+#[tokio::test]
+async fn the_certificate_of_an_authority_is_no_servers_certificate() {
+    let mut params = for_names(&["127.0.0.1"]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let tls = CallbackTls { ca: Some(certificate.pem().into()), client: None };
+    let acceptor = acceptor(certificate.der().clone(), &key);
+    let (address, _) = receiver(|listener| serve(listener, acceptor)).await;
+    let push = Push { tls: Some(Arc::new(tls)), ..push(format!("https://{address}/")) };
+    let attempt = client().post(&push, Timestamp::from_secs(1), NONCE.to_owned()).await;
+    let expected = "certificate is not trusted: it is a certificate of an authority, not of a server";
+    assert_eq!(words(&attempt), expected);
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_is_refused_in_words() {
     let authority = Authority::new();
     let attempt = post_over_tls(&authority.client(), authority.sign(&for_names(&["other.example"]))).await;
