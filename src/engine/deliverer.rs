@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::dispatch::Signal;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
-use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome, StandardWebhooks};
+use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome, Side, StandardWebhooks};
 use crate::store::Attempt;
 
 /// Most deliveries started at once.
@@ -44,6 +45,8 @@ pub struct Deliverer {
     pub(super) writer: mpsc::Sender<Job>,
     pub(super) outbound: Outbound,
     pub(super) schedule: Schedule,
+    /// The last push failed for a reason of ours.
+    pub(super) own_trouble: AtomicBool,
 }
 
 impl Deliverer {
@@ -132,20 +135,13 @@ impl Deliverer {
         let lateness = began.since(delivery.due).as_secs_f64();
         self.shared.metrics.push_lateness_seconds.observe(lateness);
         let (attempt, signal, address) = if let Some(url) = url_of(&app, delivery.kind) {
-            let push = Push {
-                url: url.to_owned(),
-                app_key: app.key.clone(),
-                secret: app.secret.expose().to_owned(),
-                scheme: app.push_scheme,
-                standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(&app, began)),
-                tls: app.callback_tls.clone(),
-                body: Bytes::from_owner(body),
-                delivery_id: delivery.id.get().to_string(),
-            };
+            let push = push_of(&delivery, &app, url, body, began);
             let pushed = self.outbound.post(&push, began, random::nonce()).await;
-            self.shared.metrics.push_connections.with_label_values(&[pushed.connection.as_str()]).inc();
-            if let PushOutcome::Failed(class) = &pushed.outcome {
-                self.shared.metrics.push_failures.with_label_values(&[class.as_str()]).inc();
+            if self.is_own_trouble(&pushed) {
+                let mut dispatch = self.shared.dispatch();
+                dispatch.put_back(delivery.id, self.shared.clock.now());
+                drop(dispatch);
+                return self.shared.deliver_now.notify_one();
             }
             let (attempt, signal) = recorded(began, url, &pushed, app.accept_any_2xx);
             (attempt, signal, pushed.address)
@@ -163,6 +159,25 @@ impl Deliverer {
         self.shared.deliver_now.notify_one();
         let after = if gives_up && after.state.is_pending() { after.given_up() } else { after };
         self.settle(after, attempt, &app).await;
+    }
+
+    /// Counts what a push shows of its connection, and tells whether it failed for a reason of ours, which is no
+    /// try of the schedule. Said once when it begins and once when it is over, not for every push.
+    fn is_own_trouble(&self, pushed: &Pushed) -> bool {
+        let metrics = &self.shared.metrics;
+        metrics.push_connections.with_label_values(&[pushed.connection.as_str()]).inc();
+        let PushOutcome::Failed(class) = &pushed.outcome else {
+            if self.own_trouble.swap(false, Ordering::Relaxed) {
+                info!("pushes get out again");
+            }
+            return false;
+        };
+        metrics.push_failures.with_label_values(&[class.as_str()]).inc();
+        let is_own = class.side() == Side::Gateway;
+        if is_own && !self.own_trouble.swap(true, Ordering::Relaxed) {
+            error!("pushes do not get out; they are made again: {class}");
+        }
+        is_own
     }
 
     /// The store has the delivery and not its body. Pushing it is impossible, and trying for ever would hide it.
@@ -195,6 +210,19 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
         NoticeKind::Event => urls.call_status.as_deref(),
         NoticeKind::Cdr => urls.cdr.as_deref(),
         NoticeKind::NumberStatus => urls.number_status.as_deref().or(urls.call_status.as_deref()),
+    }
+}
+
+fn push_of(delivery: &Delivery, app: &CustomerApp, url: &str, body: Arc<[u8]>, now: Timestamp) -> Push {
+    Push {
+        url: url.to_owned(),
+        app_key: app.key.clone(),
+        secret: app.secret.expose().to_owned(),
+        scheme: app.push_scheme,
+        standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(app, now)),
+        tls: app.callback_tls.clone(),
+        body: Bytes::from_owner(body),
+        delivery_id: delivery.id.get().to_string(),
     }
 }
 
@@ -234,7 +262,7 @@ fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> 
         ("total", Some(pushed.timings.total)),
     ];
     let timings = timings.into_iter().filter_map(|(name, time)| Some((name.into(), millis(time?)))).collect();
-    let signal = signal_of(&pushed.outcome, failure.is_none());
+    let signal = signal_of(pushed, failure.is_none());
     let attempt = Attempt {
         at,
         url: url.into(),

@@ -130,6 +130,7 @@ pub fn start(
         writer: inbox.clone(),
         outbound,
         schedule: settings.schedule,
+        own_trouble: AtomicBool::new(false),
     };
     let deliverer = tokio::spawn(pusher.run(stop));
     let engine = Engine { shared, inbox };

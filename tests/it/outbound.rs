@@ -1,11 +1,15 @@
 //! How pushes travel, seen from an app: Standard Webhooks, and what the record of an attempt tells. TLS, name
 //! servers and hostile receivers are tested beside `src/outbound`.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::{Customer, NUMBER_STATUS, Pushed, Reaction, World, X};
 
@@ -52,7 +56,7 @@ async fn standard_webhooks_headers_come_when_asked_for_and_sign_with_both_secret
     let both = format!("{} {}", signature(&new, &push), signature(&app.secret, &push));
     assert_eq!(push.header("webhook-signature"), both);
 
-    world.advance(std::time::Duration::from_secs(60)).await;
+    world.advance(Duration::from_secs(60)).await;
     let push = notice(&world, "5").await.remove(0);
     assert_eq!(push.header("webhook-signature"), signature(&new, &push));
 }
@@ -62,7 +66,7 @@ async fn every_push_of_a_delivery_has_its_id() {
     let (world, _) = world_with(&json!({"standardWebhooks": true})).await;
     world.receiver.react(NUMBER_STATUS, Reaction::Answer(500, ""));
     let first = notice(&world, "9").await.remove(0);
-    world.advance(std::time::Duration::from_secs(60)).await;
+    world.advance(Duration::from_secs(60)).await;
     let second = world.pushed(NUMBER_STATUS).await.remove(0);
     assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
     assert_ne!(first.header("webhook-timestamp"), second.header("webhook-timestamp"));
@@ -85,6 +89,42 @@ async fn an_attempt_tells_where_the_time_went_and_a_kept_connection_needs_less()
         assert_eq!(parts, expected, "{attempt}");
         assert_eq!((&attempt["status"], &attempt["failure"]), (&json!(200), &Value::Null));
     }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_egress_proxy_costs_the_customer_no_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("callback.egress_proxy = \"http://{}\"", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for turn in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            if turn == 0 {
+                stream.write_all(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                continue;
+            }
+            let head = String::from_utf8(head).unwrap();
+            let target = head.split(' ').nth(1).unwrap();
+            let mut onward = TcpStream::connect(target).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut stream, &mut onward).await });
+        }
+    });
+    let world = World::with(&proxy).await;
+    let app = world.app("AXB", &json!({})).await;
+    world.number(&app, X).await;
+    assert_eq!(notice(&world, "9").await, []);
+    let shown = async || {
+        let deliveries = world.operator().ask("GET", "deliveries?kind=numStatus", &Value::Null).await;
+        deliveries.json()["items"][0].clone()
+    };
+    assert_eq!((&shown().await["pushes"], &shown().await["state"]), (&json!(0), &json!("pending")));
+    world.advance(Duration::from_secs(5)).await;
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    assert_eq!((&shown().await["pushes"], &shown().await["state"]), (&json!(1), &json!("delivered")));
 }
 
 #[tokio::test]
