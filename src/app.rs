@@ -22,14 +22,14 @@ use crate::api::customer::CustomerApi;
 use crate::api::operator::OperatorApi;
 use crate::api::switch::SwitchApi;
 use crate::clock::Clock;
-use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Store as StoreConfig};
+use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Login, Store as StoreConfig};
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
 use crate::domain::cdr::Patience;
 use crate::engine::{self, LedgerRules, PushLimits, RetentionDays, Running, Settings, StartError, random};
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
-use crate::outbound::{Outbound, OutboundSettings, SetupError};
+use crate::outbound::{EgressProxy, NameSettings, Outbound, OutboundSettings, SetupError};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Store, StoreError};
 use crate::wire::area_csv::{AreaTableProblem, read_area_table};
@@ -269,11 +269,7 @@ async fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener
 fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Running, ServeError> {
     let StoreConfig::Embedded { dir } = &config.store;
     let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir, random::installation_secret())?);
-    let outbound = Outbound::new(OutboundSettings {
-        timeout: config.callback.timeout,
-        allow_networks: config.callback.allow_networks.clone(),
-        ..OutboundSettings::default()
-    })?;
+    let outbound = Outbound::new(outbound_settings(config)?)?;
     if outbound.trusted_roots() == 0 {
         warn!("no trusted root certificates found: pushes to https URLs will fail");
     }
@@ -307,6 +303,19 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     })?;
     bar.finish_and_clear();
     Ok(running)
+}
+
+fn outbound_settings(config: &Config) -> Result<OutboundSettings, SetupError> {
+    let callback = &config.callback;
+    let proxy = callback.egress_proxy.as_ref();
+    let proxy = proxy.map(|proxy| EgressProxy::new(&proxy.url, proxy.login.as_ref().map(Login::expose)));
+    Ok(OutboundSettings {
+        allow_networks: callback.allow_networks.clone(),
+        ca_file: callback.ca_file.clone(),
+        names: NameSettings { servers: callback.name_servers.clone(), ..NameSettings::default() },
+        egress_proxy: proxy.transpose()?,
+        ..OutboundSettings::with_timeout(callback.timeout)
+    })
 }
 
 fn area_table(path: Option<&Path>) -> Result<AreaTable, ServeError> {

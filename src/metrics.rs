@@ -42,6 +42,10 @@ pub struct Metrics {
     pub cdrs: IntCounterVec,
     /// Pushes made, by `outcome`: delivered, failed.
     pub pushes: IntCounterVec,
+    /// Connections of pushes, by `kind`: new, kept, replaced, or none when there was none to be had.
+    pub push_connections: IntCounterVec,
+    /// Pushes that got no answer that counts, by `class` of the failure.
+    pub push_failures: IntCounterVec,
     /// Deliveries given up after the last push of the schedule.
     pub exhausted: IntCounter,
     /// What the scheduler shows of itself.
@@ -105,6 +109,12 @@ impl Metrics {
             events: counters("privnum_events_total", "Switch events.", &["fate"]),
             cdrs: counters("privnum_cdrs_total", "CDRs made.", &["end"]),
             pushes: counters("privnum_pushes_total", "Pushes made.", &["outcome"]),
+            push_connections: counters("privnum_push_connections_total", "Connections of pushes.", &["kind"]),
+            push_failures: counters(
+                "privnum_push_failures_total",
+                "Pushes without an answer that counts.",
+                &["class"],
+            ),
             exhausted: counter(
                 "privnum_deliveries_exhausted_total",
                 "Deliveries given up after the last push.",

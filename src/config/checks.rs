@@ -16,7 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::problem::{ConfigProblems, Problem};
-use super::secret::LiveTokens;
+use super::secret::{LiveTokens, Login};
 
 /// Longest token or certificate file that is read.
 const NAMED_FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -144,6 +144,51 @@ impl<'a> Checks<'a> {
             }
         }
         networks
+    }
+
+    /// Addresses of name servers; without a port, port 53.
+    pub(super) fn name_servers(&mut self, key: &str, given: &[String]) -> Vec<SocketAddr> {
+        let mut servers = Vec::with_capacity(given.len());
+        for text in given {
+            let bare = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+            match text.parse::<SocketAddr>().or_else(|_| bare()) {
+                Ok(server) => servers.push(server),
+                Err(_) => {
+                    let what = "must hold addresses like \"192.0.2.53\" or \"[2001:db8::53]:5353\"";
+                    self.problem(key, format!("{what}, not {text:?}"));
+                }
+            }
+        }
+        servers
+    }
+
+    /// `user:password`, inline or the first line of a file.
+    pub(super) fn login(&mut self, key: &str, inline: Option<&str>, file: Option<&str>) -> Option<Login> {
+        let file_key = format!("{key}_file");
+        let (key, login) = match (inline, file) {
+            (None, None) => return None,
+            (Some(_), Some(_)) => (&*file_key, Err(format!("give either this or {key}, not both"))),
+            (Some(text), None) => (key, Login::parse(text)),
+            (None, Some(file)) => {
+                let path = self.path(file);
+                let login = read_text(&path, NAMED_FILE_BYTES_MAX)
+                    .and_then(|text| Login::parse(text.lines().next().unwrap_or_default()));
+                (&*file_key, login.map_err(|what| format!("{}: {what}", path.display())))
+            }
+        };
+        login.map_err(|what| self.problem(key, what)).ok()
+    }
+
+    /// The address of a proxy: `http://host:port` and nothing more. Never quoted, as above.
+    pub(super) fn proxy_url(&mut self, key: &str, given: &str) -> Box<str> {
+        let authority = given.strip_prefix("http://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        if !authority
+            .is_some_and(|host| !host.is_empty() && !host.starts_with(':') && host.bytes().all(plain))
+        {
+            self.problem(key, "must be an address like http://proxy.example:3128, without a login or a path");
+        }
+        given.into()
     }
 
     /// One of a few names; the first is the default.

@@ -26,7 +26,7 @@ use ipnet::IpNet;
 use crate::domain::delivery::Schedule;
 
 pub use problem::{ConfigProblems, Problem};
-pub use secret::{LiveTokens, Secret};
+pub use secret::{LiveTokens, Login, Secret};
 
 /// A configuration that was checked. One field per table of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +137,13 @@ pub struct Callback {
     pub timeout: Duration,
     /// Private networks that callbacks may reach all the same.
     pub allow_networks: Vec<IpNet>,
+    /// PEM file of certificate authorities to trust besides the system's; looked like one when the
+    /// configuration was read.
+    pub ca_file: Option<PathBuf>,
+    /// Name servers to ask about the hosts of callbacks. Empty: the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// The way out, if callbacks may not connect directly.
+    pub egress_proxy: Option<EgressProxy>,
     /// Pushes under way at once, in all; fewer when the process may not open files enough.
     pub max_in_flight: NonZeroUsize,
     /// Pushes under way at once for one app; at most `max_in_flight`, like the next two.
@@ -145,6 +152,15 @@ pub struct Callback {
     pub max_in_flight_per_endpoint: NonZeroUsize,
     /// Pushes under way at once to one host and port, and to one address, for all apps together.
     pub max_in_flight_per_host: NonZeroUsize,
+}
+
+/// An HTTP proxy that makes tunnels (CONNECT).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressProxy {
+    /// `http://host:port`.
+    pub url: Box<str>,
+    /// What it wants to know.
+    pub login: Option<Login>,
 }
 
 /// `[cdr]`, and `cdr_merge_ms`.

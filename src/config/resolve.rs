@@ -13,8 +13,8 @@ use super::raw::{
     RawRetention, RawStore, RawSwitch, RawTls,
 };
 use super::{
-    Allocation, Auth, Ban, Callback, Calls, Cdr, Config, Limits, Listen, Log, LogFormat, LogLevel, Operator,
-    Retention, Store, Switch, Tls,
+    Allocation, Auth, Ban, Callback, Calls, Cdr, Config, EgressProxy, Limits, Listen, Log, LogFormat,
+    LogLevel, Operator, Retention, Store, Switch, Tls,
 };
 
 const DAY_SECS: f64 = 86_400.0;
@@ -142,6 +142,7 @@ fn auth(checks: &mut Checks<'_>, raw: &RawAuth) -> Auth {
 
 fn callback(checks: &mut Checks<'_>, raw: &RawCallback) -> Callback {
     let networks = raw.allow_networks.as_deref().unwrap_or_default();
+    let name_servers = raw.name_servers.as_deref().unwrap_or_default();
     let timeout_range = LIMIT_SECS_MIN..=120.0;
     let in_all = checks.capacity("callback.max_in_flight", raw.max_in_flight, 8_192, 100_000);
     let mut part = |key: &str, given: Option<i64>, default: usize| {
@@ -164,7 +165,21 @@ fn callback(checks: &mut Checks<'_>, raw: &RawCallback) -> Callback {
         schedule: schedule(checks, raw),
         timeout: checks.duration("callback.timeout_secs", raw.timeout_secs, 10, timeout_range, Unit::SECONDS),
         allow_networks: checks.networks("callback.allow_networks", networks),
+        ca_file: raw.ca_file.as_deref().map(|file| checks.pem_file("callback.ca_file", file, "CERTIFICATE")),
+        name_servers: checks.name_servers("callback.name_servers", name_servers),
+        egress_proxy: egress_proxy(checks, raw),
     }
+}
+
+fn egress_proxy(checks: &mut Checks<'_>, raw: &RawCallback) -> Option<EgressProxy> {
+    let key = "callback.egress_proxy";
+    let (inline, file) = (raw.egress_proxy_login.as_deref(), raw.egress_proxy_login_file.as_deref());
+    let login = checks.login("callback.egress_proxy_login", inline, file);
+    let url = raw.egress_proxy.as_deref().map(|url| checks.proxy_url(key, url));
+    if url.is_none() && (inline.is_some() || file.is_some()) {
+        checks.problem(key, "is missing, but there is a login for it");
+    }
+    url.map(|url| EgressProxy { url, login })
 }
 
 fn schedule(checks: &mut Checks<'_>, raw: &RawCallback) -> Schedule {

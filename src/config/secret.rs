@@ -1,4 +1,5 @@
-//! Secrets of the configuration: they can be compared with what somebody presents, and nothing else.
+//! Secrets of the configuration. Tokens can be compared with what somebody presents, and nothing else; a
+//! [`Login`] is what we present ourselves.
 
 use std::fmt;
 
@@ -41,6 +42,32 @@ impl PartialEq for Secret {
 impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// `user:password`, for somebody else's server. `Debug` prints `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login(Box<str>);
+
+impl Login {
+    /// A user without a colon, a colon, a password; printable ASCII (RFC 7617).
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let is_printable = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        match text.split_once(':') {
+            Some((user, _)) if !user.is_empty() && is_printable => Ok(Self(text.into())),
+            _ => Err("must be user:password, in printable ASCII".to_owned()),
+        }
+    }
+
+    /// The login itself, for the header.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

@@ -152,7 +152,12 @@ fn values_arrive_where_they_belong() {
         listen = { customer = "[::1]:0", switch = "localhost:0", operator = "127.0.0.1:0" }
         switch.control_url = "https://switch.example:8060/control/"
         auth = { clock_skew_secs = 0, trusted_proxies = ["10.1.2.3/8", "2001:db8::1"], ban = { failures = 3 } }
-        callback = { schedule_minutes = [0.5, 0.001], counted_from = "previous_push", timeout_secs = 0.25 }
+        callback.schedule_minutes = [0.5, 0.001]
+        callback.counted_from = "previous_push"
+        callback.timeout_secs = 0.25
+        callback.name_servers = ["192.0.2.53", "[2001:db8::53]:5353"]
+        callback.egress_proxy = "http://proxy.example:3128"
+        callback.egress_proxy_login = "user:pass:word"
         retention.exhausted_days = 3650
         limits.connections_max = 1
         allocation = { quarantine_secs = 0, area_table = "areas.csv" }
@@ -171,6 +176,12 @@ fn values_arrive_where_they_belong() {
     assert_eq!(config.callback.schedule.offsets, [Duration::from_secs(30), Duration::from_millis(60)]);
     assert_eq!(config.callback.schedule.counted_from, CountedFrom::PreviousPush);
     assert_eq!(config.callback.timeout, Duration::from_millis(250));
+    let servers = ["192.0.2.53:53", "[2001:db8::53]:5353"].map(|server| server.parse().unwrap());
+    assert_eq!(config.callback.name_servers, servers);
+    let proxy = config.callback.egress_proxy.unwrap();
+    assert_eq!(&*proxy.url, "http://proxy.example:3128");
+    assert_eq!(proxy.login.as_ref().map(Login::expose), Some("user:pass:word"));
+    assert!(!format!("{proxy:?}").contains("pass"));
     assert_eq!(config.retention.exhausted_days.get(), 3_650);
     assert_eq!(config.limits.connections_max.get(), 1);
     assert!(config.allocation.area_table.is_some_and(|path| path.ends_with("areas.csv")));
@@ -236,6 +247,23 @@ fn values_out_of_range_are_refused_with_the_range() {
         (
             "callback.max_in_flight = 7\ncallback.max_in_flight_per_app = 8",
             "callback.max_in_flight_per_app: must be at most callback.max_in_flight, which is 7",
+        ),
+        (
+            "callback.name_servers = [\"ns.example\"]",
+            "callback.name_servers: must hold addresses like \"192.0.2.53\" or \"[2001:db8::53]:5353\", \
+             not \"ns.example\"",
+        ),
+        (
+            "callback.egress_proxy = \"http://user:hush@proxy.example\"",
+            "callback.egress_proxy: must be an address like http://proxy.example:3128, without a login or a path",
+        ),
+        (
+            "callback.egress_proxy_login = \"user:pass\"",
+            "callback.egress_proxy: is missing, but there is a login for it",
+        ),
+        (
+            "callback = { egress_proxy = \"http://proxy.example\", egress_proxy_login = \"hush\" }",
+            "callback.egress_proxy_login: must be user:password, in printable ASCII",
         ),
         ("callback.jitter_secs = 31", "callback.jitter_secs: must be 0 to 30 seconds, not 31"),
         ("cdr.sp_id = \"\"", "cdr.sp_id: must be 1 to 32 visible ASCII characters without blanks"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::area::AreaCode;
 use super::id::{AppKey, AppNo};
@@ -93,6 +94,41 @@ pub struct CallbackUrls {
     pub number_status: Option<Box<str>>,
 }
 
+/// What TLS towards an app's receivers takes beyond the usual (delivery R13). PEM texts, as the operator
+/// entered them; `outbound` is what reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CallbackTls {
+    /// The authorities that the receivers' certificates must come from, instead of the system's.
+    pub ca: Option<Box<str>>,
+    /// What we prove with who we are, when a receiver asks.
+    pub client: Option<ClientCertificate>,
+}
+
+impl CallbackTls {
+    /// What `tls` becomes by `change`; nothing is left of it when neither part is.
+    #[must_use]
+    pub fn changed(tls: Option<&Self>, change: impl FnOnce(&mut Self)) -> Option<Arc<Self>> {
+        let mut tls = tls.cloned().unwrap_or_default();
+        change(&mut tls);
+        (tls != Self::default()).then(|| Arc::new(tls))
+    }
+}
+
+/// A certificate of ours for one app's receivers. `Debug` hides the key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ClientCertificate {
+    /// The chain, own certificate first.
+    pub chain: Box<str>,
+    /// The private key.
+    pub key: Box<str>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate").field("chain_bytes", &self.chain.len()).finish_non_exhaustive()
+    }
+}
+
 /// Which request signatures an app may use, and how strictly they are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignaturePolicy {
@@ -147,6 +183,10 @@ pub struct CustomerApp {
     pub signatures: SignaturePolicy,
     /// How pushes to it are signed.
     pub push_scheme: Scheme,
+    /// Pushes also carry the headers of Standard Webhooks.
+    pub standard_webhooks: bool,
+    /// What TLS towards its receivers takes beyond the usual; `None` = nothing.
+    pub callback_tls: Option<Arc<CallbackTls>>,
     /// Any 2xx counts as a successful push, not only 200.
     pub accept_any_2xx: bool,
     /// When it was created.

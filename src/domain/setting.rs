@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::customer::{AppSecret, CustomerApp};
+use super::customer::{AppSecret, CallbackTls, ClientCertificate, CustomerApp};
 use super::signature::Scheme;
 use super::time::Timestamp;
 use super::whitelist::IpWhitelist;
@@ -25,11 +25,18 @@ pub enum AppSetting {
     PushNumberStatus(bool),
     ExtensionDigits(u8),
     FlowLimitPerSecond(Option<NonZeroU32>),
-    AuthSchemes { aksk: bool, wsse: bool },
+    AuthSchemes {
+        aksk: bool,
+        wsse: bool,
+    },
     AcceptPlus8h(bool),
     RefuseReusedNonce(bool),
     PushScheme(Scheme),
     AcceptAny2xx(bool),
+    StandardWebhooks(bool),
+    CallbackCa(Option<Box<str>>),
+    /// `callbackClientCert` and `callbackClientKey`, which are of no use without each other.
+    ClientCertificate(Option<ClientCertificate>),
 }
 
 impl AppSetting {
@@ -53,6 +60,9 @@ impl AppSetting {
             Self::RefuseReusedNonce(_) => "refuseReusedNonce",
             Self::PushScheme(_) => "pushScheme",
             Self::AcceptAny2xx(_) => "acceptAny2xx",
+            Self::StandardWebhooks(_) => "standardWebhooks",
+            Self::CallbackCa(_) => "callbackCa",
+            Self::ClientCertificate(_) => "callbackClientCert",
         }
     }
 
@@ -76,6 +86,14 @@ impl AppSetting {
             Self::RefuseReusedNonce(on) => app.signatures.refuse_reused_nonce = on,
             Self::PushScheme(scheme) => app.push_scheme = scheme,
             Self::AcceptAny2xx(on) => app.accept_any_2xx = on,
+            Self::StandardWebhooks(on) => app.standard_webhooks = on,
+            Self::CallbackCa(ca) => {
+                app.callback_tls = CallbackTls::changed(app.callback_tls.as_deref(), |tls| tls.ca = ca);
+            }
+            Self::ClientCertificate(client) => {
+                app.callback_tls =
+                    CallbackTls::changed(app.callback_tls.as_deref(), |tls| tls.client = client);
+            }
         }
     }
 }
@@ -170,6 +188,8 @@ mod tests {
             suspended: false,
             signatures: SignaturePolicy::default(),
             push_scheme: Scheme::Wsse,
+            standard_webhooks: false,
+            callback_tls: None,
             accept_any_2xx: false,
             created_at: NOON,
         }
@@ -211,6 +231,9 @@ mod tests {
             AppSetting::RefuseReusedNonce(true),
             AppSetting::PushScheme(Scheme::Aksk),
             AppSetting::AcceptAny2xx(true),
+            AppSetting::StandardWebhooks(true),
+            AppSetting::CallbackCa(Some("an authority".into())),
+            AppSetting::ClientCertificate(Some(client())),
         ];
         let all = AppChange::Set(settings.to_vec()).applied_to(&app(), NOON).unwrap();
         let names: Vec<_> = settings.iter().map(AppSetting::name).collect();
@@ -219,6 +242,22 @@ mod tests {
             let alone = AppChange::Set(vec![setting.clone()]).applied_to(&app(), NOON).unwrap();
             assert_eq!(alone.names, [setting.name()]);
         }
+    }
+
+    fn client() -> ClientCertificate {
+        ClientCertificate { chain: "a chain".into(), key: "a key".into() }
+    }
+
+    #[test]
+    fn nothing_is_left_of_tls_settings_when_the_last_part_is_taken_away() {
+        let set = |before: &CustomerApp, setting| {
+            AppChange::Set(vec![setting]).applied_to(before, NOON).unwrap().app
+        };
+        let both = set(&app(), AppSetting::CallbackCa(Some("an authority".into())));
+        let both = set(&both, AppSetting::ClientCertificate(Some(client())));
+        let one = set(&both, AppSetting::CallbackCa(None));
+        assert_eq!(one.callback_tls.as_deref(), Some(&CallbackTls { ca: None, client: Some(client()) }));
+        assert_eq!(set(&one, AppSetting::ClientCertificate(None)).callback_tls, None);
     }
 
     #[test]

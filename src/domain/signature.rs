@@ -92,6 +92,20 @@ pub const fn authorization_value(scheme: Scheme) -> &'static str {
     }
 }
 
+/// The value of `webhook-signature` (Standard Webhooks 1.0, symmetric): `v1,` and the base64 of HMAC-SHA256 over
+/// id, Unix seconds and body, joined by dots; one for each secret that is live, separated by a blank. The key is
+/// the text of the secret, so what a library is given is `whsec_` and the base64 of that text.
+pub fn standard_webhooks_signature(secrets: &[&str], id: &str, unix_secs: u64, body: &[u8]) -> String {
+    let signed = secrets.iter().map(|secret| {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+        mac.update(format!("{id}.{unix_secs}.").as_bytes());
+        mac.update(body);
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    });
+    signed.collect::<Vec<_>>().join(" ")
+}
+
 /// How far `Created` may be from our time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockWindow {
@@ -213,6 +227,18 @@ mod tests {
             r#"WSSE realm="SDP",profile="UsernameToken",type="Appkey""#
         );
         assert_eq!([header_name(Scheme::Aksk), header_name(Scheme::Wsse)], ["X-AKSK", "X-WSSE"]);
+    }
+
+    #[test]
+    fn a_standard_webhooks_signature_has_one_part_for_each_live_secret() {
+        // Computed with Python's hmac.
+        let [new, old] = [
+            "v1,5dQyqvhN4+ON1RKjpZYfWjv6cFACkzK8l/CqZqdVZSw=",
+            "v1,C1XJCvgW/95x0oQW83ClNGQU0sbvLPjY87qCtGsEoNg=",
+        ];
+        let signature = |secrets: &[&str]| standard_webhooks_signature(secrets, "7", 1_518_449_420, b"{}");
+        assert_eq!(signature(&["cfc4f9d4d5a14ea8"]), new);
+        assert_eq!(signature(&["cfc4f9d4d5a14ea8", "old-secret-000001"]), format!("{new} {old}"));
     }
 
     #[test]

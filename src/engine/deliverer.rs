@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::dispatch::Signal;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
-use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome};
+use crate::outbound::{Attempt as Pushed, Outbound, Push, PushOutcome, Side, StandardWebhooks};
 use crate::store::Attempt;
 
 /// Most deliveries started at once.
@@ -44,6 +45,8 @@ pub struct Deliverer {
     pub(super) writer: mpsc::Sender<Job>,
     pub(super) outbound: Outbound,
     pub(super) schedule: Schedule,
+    /// The last push failed for a reason of ours.
+    pub(super) own_trouble: AtomicBool,
 }
 
 impl Deliverer {
@@ -132,15 +135,14 @@ impl Deliverer {
         let lateness = began.since(delivery.due).as_secs_f64();
         self.shared.metrics.push_lateness_seconds.observe(lateness);
         let (attempt, signal, address) = if let Some(url) = url_of(&app, delivery.kind) {
-            let push = Push {
-                url: url.to_owned(),
-                app_key: app.key.clone(),
-                secret: app.secret.expose().to_owned(),
-                scheme: app.push_scheme,
-                body: Bytes::from_owner(body),
-                delivery_id: delivery.id.get().to_string(),
-            };
+            let push = push_of(&delivery, &app, url, body, began);
             let pushed = self.outbound.post(&push, began, random::nonce()).await;
+            if self.is_own_trouble(&pushed) {
+                let mut dispatch = self.shared.dispatch();
+                dispatch.put_back(delivery.id, self.shared.clock.now());
+                drop(dispatch);
+                return self.shared.deliver_now.notify_one();
+            }
             let (attempt, signal) = recorded(began, url, &pushed, app.accept_any_2xx);
             (attempt, signal, pushed.address)
         } else {
@@ -157,6 +159,25 @@ impl Deliverer {
         self.shared.deliver_now.notify_one();
         let after = if gives_up && after.state.is_pending() { after.given_up() } else { after };
         self.settle(after, attempt, &app).await;
+    }
+
+    /// Counts what a push shows of its connection, and tells whether it failed for a reason of ours, which is no
+    /// try of the schedule. Said once when it begins and once when it is over, not for every push.
+    fn is_own_trouble(&self, pushed: &Pushed) -> bool {
+        let metrics = &self.shared.metrics;
+        metrics.push_connections.with_label_values(&[pushed.connection.as_str()]).inc();
+        let PushOutcome::Failed(class) = &pushed.outcome else {
+            if self.own_trouble.swap(false, Ordering::Relaxed) {
+                info!("pushes get out again");
+            }
+            return false;
+        };
+        metrics.push_failures.with_label_values(&[class.as_str()]).inc();
+        let is_own = class.side() == Side::Gateway;
+        if is_own && !self.own_trouble.swap(true, Ordering::Relaxed) {
+            error!("pushes do not get out; they are made again: {class}");
+        }
+        is_own
     }
 
     /// The store has the delivery and not its body. Pushing it is impossible, and trying for ever would hide it.
@@ -192,6 +213,25 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
     }
 }
 
+fn push_of(delivery: &Delivery, app: &CustomerApp, url: &str, body: Arc<[u8]>, now: Timestamp) -> Push {
+    Push {
+        url: url.to_owned(),
+        app_key: app.key.clone(),
+        secret: app.secret.expose().to_owned(),
+        scheme: app.push_scheme,
+        standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(app, now)),
+        tls: app.callback_tls.clone(),
+        body: Bytes::from_owner(body),
+        delivery_id: delivery.id.get().to_string(),
+    }
+}
+
+/// The secret before the last rotation signs too while it is live.
+fn standard_webhooks(app: &CustomerApp, now: Timestamp) -> StandardWebhooks {
+    let previous = app.previous_secret.as_ref().filter(|(_, until)| now < *until);
+    StandardWebhooks { previous_secret: previous.map(|(secret, _)| secret.expose().to_owned()) }
+}
+
 fn not_pushed(at: Timestamp, why: &str) -> Attempt {
     Attempt {
         at,
@@ -217,11 +257,12 @@ fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> 
     let timings = [
         ("dns", pushed.timings.dns),
         ("connect", pushed.timings.connect),
-        ("firstByte", pushed.timings.head),
+        ("tls", pushed.timings.tls),
+        ("firstByte", pushed.timings.first_byte),
         ("total", Some(pushed.timings.total)),
     ];
     let timings = timings.into_iter().filter_map(|(name, time)| Some((name.into(), millis(time?)))).collect();
-    let signal = signal_of(&pushed.outcome, failure.is_none());
+    let signal = signal_of(pushed, failure.is_none());
     let attempt = Attempt {
         at,
         url: url.into(),

@@ -42,6 +42,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::route::Route;
 use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
+pub use crate::outbound::{TlsSettingFault, check_callback_tls};
 use crate::registry::{Registry, Staging};
 use crate::store::{Store, StoreError};
 use crate::wire::callback::Origin;

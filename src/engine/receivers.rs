@@ -10,7 +10,7 @@ use super::deliverer::url_of;
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::NoticeKind;
 use crate::domain::dispatch::{Endpoint, Signal};
-use crate::outbound::{FailureClass, PushOutcome};
+use crate::outbound::{Attempt as Pushed, FailureClass, PushOutcome, Side};
 
 impl Shared {
     /// Adds an app, or replaces its former self. An endpoint whose URL is new starts with a clean record.
@@ -48,19 +48,21 @@ impl Shared {
 
 /// `host:port` of a URL.
 fn host_of(url: &str) -> Option<Arc<str>> {
-    let url = reqwest::Url::parse(url).ok()?;
+    let url = url::Url::parse(url).ok()?;
     Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?).into())
 }
 
 /// What a push tells about its receiver (delivery R6, R13).
-pub(super) fn signal_of(outcome: &PushOutcome, succeeded: bool) -> Signal {
-    match outcome {
+pub(super) fn signal_of(pushed: &Pushed, succeeded: bool) -> Signal {
+    match &pushed.outcome {
         _ if succeeded => Signal::Accepted,
-        PushOutcome::Answered(status) => Signal::of_refusal(*status, None),
+        PushOutcome::Answered(status) => Signal::of_refusal(*status, pushed.retry_after),
+        PushOutcome::Failed(class) if class.side() == Side::Gateway => Signal::Unknown,
         PushOutcome::Failed(
             FailureClass::UrlUnusable { .. }
             | FailureClass::NotHttpUrl
             | FailureClass::Forbidden { .. }
+            | FailureClass::TlsSettingsUnusable { .. }
             | FailureClass::NotHttp
             | FailureClass::HeadTooLarge
             | FailureClass::Redirect { .. },
@@ -74,6 +76,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::outbound::{Answer, ConnectionUse, Timings};
 
     #[test]
     fn a_host_is_named_with_its_port_and_in_lower_case() {
@@ -84,16 +87,34 @@ mod tests {
         assert_eq!((host("mailto:a@b"), host("nonsense")), (None, None));
     }
 
+    /// With a `Retry-After` of two minutes.
+    fn pushed(outcome: PushOutcome) -> Pushed {
+        Pushed {
+            address: None,
+            status: None,
+            retry_after: Some(Duration::from_secs(120)),
+            connection: ConnectionUse::New,
+            timings: Timings::default(),
+            answer: Answer::default(),
+            outcome,
+        }
+    }
+
     #[test]
     fn only_who_does_not_answer_is_silent() {
-        let silent = PushOutcome::Failed(FailureClass::NoAnswer { limit: Duration::from_secs(10) });
-        let refused = PushOutcome::Failed(FailureClass::NotHttp);
-        assert_eq!(signal_of(&silent, false), Signal::Silent);
-        assert_eq!(signal_of(&refused, false), Signal::Refused);
-        assert_eq!(signal_of(&PushOutcome::Answered(200), true), Signal::Accepted);
-        assert_eq!(signal_of(&PushOutcome::Answered(500), false), Signal::Refused);
-        assert_eq!(signal_of(&PushOutcome::Answered(410), false), Signal::Gone);
-        let overloaded = Signal::Overloaded { retry_after: None };
-        assert_eq!(signal_of(&PushOutcome::Answered(429), false), overloaded);
+        let limit = Duration::from_secs(10);
+        let pause = Some(Duration::from_secs(120));
+        let proxy = FailureClass::EgressProxy { proxy: "proxy:3128".into(), reason: "answered 407".into() };
+        for (outcome, signal) in [
+            (PushOutcome::Failed(FailureClass::NoAnswer { limit }), Signal::Silent),
+            (PushOutcome::Failed(FailureClass::NotHttp), Signal::Refused),
+            (PushOutcome::Failed(proxy), Signal::Unknown),
+            (PushOutcome::Answered(500), Signal::Refused),
+            (PushOutcome::Answered(410), Signal::Gone),
+            (PushOutcome::Answered(429), Signal::Overloaded { retry_after: pause }),
+        ] {
+            assert_eq!(signal_of(&pushed(outcome), false), signal);
+        }
+        assert_eq!(signal_of(&pushed(PushOutcome::Answered(200)), true), Signal::Accepted);
     }
 }

@@ -1,6 +1,7 @@
 //! Building the engine from its parts, and stopping it in the reverse order.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -87,6 +88,7 @@ pub fn start(
         writer: inbox.clone(),
         outbound,
         schedule: settings.schedule,
+        own_trouble: AtomicBool::new(false),
     };
     let deliverer = tokio::spawn(pusher.run(stop));
     let engine = Engine { shared, inbox };

@@ -4,14 +4,11 @@
 //! open the firewall. Nothing here holds a secret, a body or a path; hosts and addresses are what the reader
 //! needs. All text is printable ASCII of bounded length, because parts of it were written by the other side.
 
-use std::error::Error;
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rustls::CertificateError;
-use time::{Date, OffsetDateTime};
+use time::Date;
 
 use super::guard::ForbiddenRange;
 
@@ -50,10 +47,30 @@ pub enum FailureClass {
     LookupFailed {
         /// The name.
         host: String,
+        /// What the name servers said.
+        reason: String,
+    },
+    /// The app's own authorities, or our certificate for its receivers, cannot be used.
+    #[error("TLS settings of the app cannot be used: {reason}")]
+    TlsSettingsUnusable {
+        /// What is wrong with which.
+        reason: String,
+    },
+    /// The gateway has run out of something that connections take: files, ports, memory for sockets.
+    #[error("the gateway cannot open a connection: {reason}")]
+    OutOfSockets {
         /// What the system said.
         reason: String,
     },
-    /// No connection, TLS included, was ready within the limit.
+    /// The operator's egress proxy is not to be reached, or refuses us.
+    #[error("egress proxy {proxy}: {reason}")]
+    EgressProxy {
+        /// Its address as configured.
+        proxy: String,
+        /// What went wrong with it.
+        reason: String,
+    },
+    /// No connection was made within the limit.
     #[error("no connection{} within {}", To(targets), Seconds(*limit))]
     NoConnection {
         /// The addresses that were tried, in this order.
@@ -75,6 +92,14 @@ pub enum FailureClass {
         /// What the system said.
         reason: String,
     },
+    /// Connected, but TLS was not agreed on within the limit.
+    #[error("no TLS handshake with {target} within {}", Seconds(*limit))]
+    TlsTimedOut {
+        /// The address that was connected to.
+        target: SocketAddr,
+        /// The limit.
+        limit: Duration,
+    },
     /// The receiver's certificate is too old.
     #[error("certificate expired{}", OnDate(*on))]
     CertificateExpired {
@@ -87,6 +112,12 @@ pub enum FailureClass {
         /// What is wrong with it.
         reason: String,
     },
+    /// The receiver asks for a certificate of ours and does not like what it got.
+    #[error("receiver refuses the client certificate: {reason}")]
+    ClientCertificateRefused {
+        /// Its objection.
+        reason: String,
+    },
     /// TLS could not be agreed on.
     #[error("TLS failed: {reason}")]
     TlsFailed {
@@ -96,6 +127,16 @@ pub enum FailureClass {
     /// Connected, but no complete status line and headers before the deadline of the attempt.
     #[error("no answer within {}", Seconds(*limit))]
     NoAnswer {
+        /// The deadline, counted from the start of the attempt.
+        limit: Duration,
+    },
+    /// The answer came after the deadline. It does not count, but it tells that the receiver lives.
+    #[error("answered {status} after {}, limit is {}", Seconds(*after), Seconds(*limit))]
+    AnsweredLate {
+        /// Of the answer.
+        status: u16,
+        /// From the start of the attempt, rounded to a tenth of a second.
+        after: Duration,
         /// The deadline, counted from the start of the attempt.
         limit: Duration,
     },
@@ -124,102 +165,70 @@ pub enum FailureClass {
     },
 }
 
+/// Who can do something about a failure. Only the receiver's own failures say anything about the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The customer: its URL, its server, its certificate.
+    Receiver,
+    /// Name servers that could not tell: the customer's or ours.
+    Names,
+    /// We: a limit of the host, or the egress proxy.
+    Gateway,
+}
+
 impl FailureClass {
-    /// The system's resolver did not answer within `limit`.
-    pub(super) fn lookup_timed_out(host: &str, limit: Duration) -> Self {
-        let reason = format!("no answer within {}", Seconds(limit));
-        Self::LookupFailed { host: printable(host), reason }
-    }
-
-    /// The system's resolver answered with `error`.
-    pub(super) fn lookup_failed(host: &str, error: &io::Error) -> Self {
-        // The standard library passes the resolver's verdict on as text alone. These are the words of glibc
-        // and of musl for "the name servers could not tell", as opposed to "there is no such name".
-        let text = error.to_string();
-        if ["emporary failure", "Try again", "on-recoverable"].iter().any(|words| text.contains(words)) {
-            Self::LookupFailed { host: printable(host), reason: printable(&text) }
-        } else {
-            Self::NameNotFound { host: printable(host) }
+    /// Whose failure it is.
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::LookupFailed { .. } => Side::Names,
+            Self::OutOfSockets { .. } | Self::EgressProxy { .. } => Side::Gateway,
+            Self::UrlUnusable { .. }
+            | Self::NotHttpUrl
+            | Self::Forbidden { .. }
+            | Self::NameNotFound { .. }
+            | Self::TlsSettingsUnusable { .. }
+            | Self::NoConnection { .. }
+            | Self::ConnectionRefused { .. }
+            | Self::CannotConnect { .. }
+            | Self::TlsTimedOut { .. }
+            | Self::CertificateExpired { .. }
+            | Self::CertificateUntrusted { .. }
+            | Self::ClientCertificateRefused { .. }
+            | Self::TlsFailed { .. }
+            | Self::NoAnswer { .. }
+            | Self::AnsweredLate { .. }
+            | Self::ClosedBeforeAnswer
+            | Self::NotHttp
+            | Self::HeadTooLarge
+            | Self::Redirect { .. }
+            | Self::Other { .. } => Side::Receiver,
         }
     }
 
-    /// What a failed exchange means. `targets` are the addresses that this attempt dialled.
-    pub(super) fn of(error: &reqwest::Error, targets: Vec<SocketAddr>, connect_limit: Duration) -> Self {
-        if let Some(own) = cause::<Self>(error) {
-            return own.clone();
-        }
-        if let Some(tls) = cause::<rustls::Error>(error) {
-            return Self::of_tls(tls);
-        }
-        let io_kind = cause::<io::Error>(error).map(io::Error::kind);
-        if error.is_connect() {
-            return match io_kind {
-                _ if error.is_timeout() => Self::NoConnection { targets, limit: connect_limit },
-                Some(io::ErrorKind::TimedOut) => Self::NoConnection { targets, limit: connect_limit },
-                Some(io::ErrorKind::ConnectionRefused) => Self::ConnectionRefused { targets },
-                _ => Self::CannotConnect { targets, reason: innermost(error) },
-            };
-        }
-        match (cause::<hyper::Error>(error), io_kind) {
-            (Some(http), _) if http.is_parse_too_large() => Self::HeadTooLarge,
-            (Some(http), _) if http.is_parse() => Self::NotHttp,
-            (Some(http), _) if http.is_incomplete_message() || http.is_canceled() || http.is_closed() => {
-                Self::ClosedBeforeAnswer
-            }
-            // What is left of hyper's errors without a cause is "unexpected message": the receiver spoke
-            // before it was asked, as servers of other protocols do.
-            (Some(_), None) => Self::NotHttp,
-            (
-                _,
-                Some(
-                    io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::UnexpectedEof,
-                ),
-            ) => Self::ClosedBeforeAnswer,
-            _ => Self::Other { reason: innermost(error) },
+    /// The class as one word, for metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::UrlUnusable { .. } | Self::NotHttpUrl => "url",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NameNotFound { .. } => "name_not_found",
+            Self::LookupFailed { .. } => "lookup",
+            Self::TlsSettingsUnusable { .. } => "tls_settings",
+            Self::OutOfSockets { .. } => "out_of_sockets",
+            Self::EgressProxy { .. } => "egress_proxy",
+            Self::NoConnection { .. } => "connect_timeout",
+            Self::ConnectionRefused { .. } => "refused",
+            Self::CannotConnect { .. } => "connect",
+            Self::TlsTimedOut { .. } => "tls_timeout",
+            Self::CertificateExpired { .. } | Self::CertificateUntrusted { .. } => "certificate",
+            Self::ClientCertificateRefused { .. } => "client_certificate",
+            Self::TlsFailed { .. } => "tls",
+            Self::NoAnswer { .. } | Self::AnsweredLate { .. } => "timeout",
+            Self::ClosedBeforeAnswer => "closed",
+            Self::NotHttp | Self::HeadTooLarge => "not_http",
+            Self::Redirect { .. } => "redirect",
+            Self::Other { .. } => "other",
         }
     }
-
-    fn of_tls(error: &rustls::Error) -> Self {
-        let untrusted = |reason: &str| Self::CertificateUntrusted { reason: printable(reason) };
-        match error {
-            rustls::Error::InvalidCertificate(certificate) => match certificate {
-                CertificateError::Expired => Self::CertificateExpired { on: None },
-                CertificateError::ExpiredContext { not_after, .. } => {
-                    Self::CertificateExpired { on: date(not_after.as_secs()) }
-                }
-                CertificateError::UnknownIssuer => untrusted("its issuer is not known here"),
-                other => untrusted(&other.to_string()),
-            },
-            other => Self::TlsFailed { reason: printable(&other.to_string()) },
-        }
-    }
-}
-
-fn date(unix_secs: u64) -> Option<Date> {
-    let secs = i64::try_from(unix_secs).ok()?;
-    OffsetDateTime::from_unix_timestamp(secs).ok().map(OffsetDateTime::date)
-}
-
-/// The causes of an error, outermost first. Looks inside `io::Error` too, whose own `source` skips the error
-/// it was made from; rustls errors arrive wrapped that way.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-        None => error.source(),
-    })
-}
-
-/// The innermost cause of the given type.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    causes(error).filter_map(|cause| cause.downcast_ref()).last()
-}
-
-/// What the innermost cause says. The outer ones repeat the URL, which may hold a customer's token.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map(|cause| printable(&cause.to_string())).unwrap_or_default()
 }
 
 /// `text` as printable ASCII, cut at [`QUOTED_MAX`] characters.
@@ -282,22 +291,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_does_not_exist_is_told_from_name_servers_that_do_not_answer() {
-        for (text, words) in [
-            ("failed to lookup address information: Name or service not known", "name not found: a.example"),
-            ("failed to lookup address information: Name does not resolve", "name not found: a.example"),
-            (
-                "failed to lookup address information: Temporary failure in name resolution",
-                "name could not be looked up: a.example \
-                 (failed to lookup address information: Temporary failure in name resolution)",
-            ),
-        ] {
-            let failure = FailureClass::lookup_failed("a.example", &io::Error::other(text));
-            assert_eq!(failure.to_string(), words);
-        }
-    }
-
-    #[test]
     fn failures_read_as_sentences() {
         let targets = vec!["203.0.113.7:443".parse().unwrap(), "[2001:db8::7]:443".parse().unwrap()];
         let refused = FailureClass::ConnectionRefused { targets: targets.clone() };
@@ -309,8 +302,14 @@ mod tests {
         let ip = "169.254.169.254".parse().unwrap();
         let forbidden = FailureClass::Forbidden { ip, range: ForbiddenRange::LinkLocal };
         assert_eq!(forbidden.to_string(), "address 169.254.169.254 is not allowed (link-local)");
-        let expired = FailureClass::CertificateExpired { on: date(1_767_312_000) };
+        let expired = FailureClass::CertificateExpired { on: Some(time::macros::date!(2026 - 01 - 02)) };
         assert_eq!(expired.to_string(), "certificate expired on 2026-01-02");
+        let (after, limit) = (Duration::from_secs(12), Duration::from_secs(10));
+        let late = FailureClass::AnsweredLate { status: 200, after, limit };
+        assert_eq!(late.to_string(), "answered 200 after 12 s, limit is 10 s");
+        let proxy =
+            FailureClass::EgressProxy { proxy: "proxy:3128".to_owned(), reason: "answered 407".to_owned() };
+        assert_eq!(proxy.to_string(), "egress proxy proxy:3128: answered 407");
         let moved = FailureClass::Redirect { status: 302, host: None };
         assert_eq!(moved.to_string(), "answered 302, a redirect; redirects are not followed");
     }

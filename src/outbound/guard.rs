@@ -4,12 +4,22 @@
 //! customer may run. Without this table a customer could make the gateway talk to the operator's own
 //! network, to the gateway's own listeners or to a cloud's metadata service. The table says no to every
 //! address that is not plainly public; networks that the operator lists in `callback.allow_networks`
-//! override it. It is pure: who asks, and when, is the business of `dial.rs`.
+//! override it. The table is pure; [`Guard`] adds this host's own addresses, which no table knows.
+//! `connect.rs` asks for every connection, so a name that leads elsewhere since its last push gains nothing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::failure::FailureClass;
+
+/// How long this host's list of its own addresses is believed.
+const OWN_FOR: Duration = Duration::from_secs(10);
 
 /// Why an address is refused. Prints as the words that stand in a delivery's attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +59,8 @@ pub enum ForbiddenRange {
     LocalTranslation,
     /// Set aside for protocols, or for a future use.
     Reserved,
+    /// A public address of the host that the gateway runs on: its own listeners are there.
+    OwnAddress,
 }
 
 impl fmt::Display for ForbiddenRange {
@@ -71,23 +83,68 @@ impl fmt::Display for ForbiddenRange {
             Self::Teredo => "Teredo",
             Self::LocalTranslation => "local NAT64",
             Self::Reserved => "reserved",
+            Self::OwnAddress => "the gateway's own",
         })
     }
 }
 
-/// May a callback be sent to `ip`? `allow` is the operator's list and overrides the table. An IPv6 address
-/// that only wraps an IPv4 one is judged as the IPv4 address that the packet would end at.
-pub fn verdict(ip: IpAddr, allow: &[IpNet]) -> Result<(), ForbiddenRange> {
+/// Judges addresses right before they are dialled.
+#[derive(Debug)]
+pub(super) struct Guard {
+    allow: Vec<IpNet>,
+    own: Mutex<Option<(Instant, Arc<[IpAddr]>)>>,
+}
+
+impl Guard {
+    /// `allow` are the networks that the operator opened.
+    pub(super) fn new(allow: Vec<IpNet>) -> Self {
+        Self { allow, own: Mutex::new(None) }
+    }
+
+    /// One forbidden address condemns all: whoever mixes public and internal addresses counts on us to try the
+    /// next one.
+    pub(super) fn check(&self, addresses: &[IpAddr], now: Instant) -> Result<(), FailureClass> {
+        let own = self.own_addresses(now);
+        for &ip in addresses {
+            verdict(ip, &self.allow, &own).map_err(|range| FailureClass::Forbidden { ip, range })?;
+        }
+        Ok(())
+    }
+
+    fn own_addresses(&self, now: Instant) -> Arc<[IpAddr]> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((read_at, addresses)) = &*own
+            && now.duration_since(*read_at) < OWN_FOR
+        {
+            return Arc::clone(addresses);
+        }
+        let addresses = match if_addrs::get_if_addrs() {
+            Ok(interfaces) => interfaces.iter().map(if_addrs::Interface::ip).collect(),
+            Err(error) => {
+                warn!("this host's own addresses cannot be read, callbacks may reach them: {error}");
+                own.take().map_or_else(|| Arc::from([]), |(_, addresses)| addresses)
+            }
+        };
+        *own = Some((now, Arc::clone(&addresses)));
+        addresses
+    }
+}
+
+/// May a callback be sent to `ip`? `allow` is the operator's list and overrides the rest; `own` are this host's
+/// addresses. An IPv6 address that only wraps an IPv4 one is judged as the IPv4 address that the packet would
+/// end at.
+pub fn verdict(ip: IpAddr, allow: &[IpNet], own: &[IpAddr]) -> Result<(), ForbiddenRange> {
     if allow.iter().any(|network| network.contains(&ip)) {
         return Ok(());
     }
     let range = match ip {
         IpAddr::V4(ip) => forbidden_v4(ip),
         IpAddr::V6(ip) => match embedded_v4(ip) {
-            Some(inner) => return verdict(IpAddr::V4(inner), allow),
+            Some(inner) => return verdict(IpAddr::V4(inner), allow, own),
             None => forbidden_v6(ip),
         },
     };
+    let range = range.or_else(|| own.contains(&ip).then_some(ForbiddenRange::OwnAddress));
     range.map_or(Ok(()), Err)
 }
 
@@ -168,7 +225,7 @@ mod tests {
     use super::*;
 
     fn judge(ip: &str) -> Result<(), ForbiddenRange> {
-        verdict(ip.parse().unwrap(), &[])
+        verdict(ip.parse().unwrap(), &[], &[])
     }
 
     #[test]
@@ -267,10 +324,33 @@ mod tests {
     fn a_network_on_the_operators_list_is_allowed_in_every_wrapping_and_nothing_else_is() {
         let allow = ["127.0.0.0/8".parse().unwrap(), "fd00:1::/32".parse().unwrap()];
         for ip in ["127.0.0.1", "::ffff:127.9.9.9", "fd00:1::5"] {
-            assert_eq!(verdict(ip.parse().unwrap(), &allow), Ok(()), "{ip}");
+            assert_eq!(verdict(ip.parse().unwrap(), &allow, &[]), Ok(()), "{ip}");
         }
         for ip in ["::1", "10.0.0.1", "fd00:2::5"] {
-            assert!(verdict(ip.parse().unwrap(), &allow).is_err(), "{ip}");
+            assert!(verdict(ip.parse().unwrap(), &allow, &[]).is_err(), "{ip}");
         }
+    }
+
+    #[test]
+    fn a_public_address_of_this_host_is_refused_in_every_wrapping_unless_the_operator_opened_it() {
+        let own = ["8.8.8.8", "2606:4700::1111"].map(|ip| ip.parse().unwrap());
+        for ip in ["8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "2606:4700::1111"] {
+            let ip = ip.parse().unwrap();
+            assert_eq!(verdict(ip, &[], &own), Err(ForbiddenRange::OwnAddress), "{ip}");
+            let allow = ["8.8.8.8/32", "2606:4700::/32"].map(|network| network.parse().unwrap());
+            assert_eq!(verdict(ip, &allow, &own), Ok(()), "{ip}");
+        }
+        assert_eq!(verdict("8.8.4.4".parse().unwrap(), &[], &own), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn one_forbidden_address_among_public_ones_condemns_them_all() {
+        let guard = Guard::new(Vec::new());
+        let mut mixed = vec![IpAddr::from([8, 8, 8, 8]); 20];
+        assert_eq!(guard.check(&mixed, Instant::now()), Ok(()));
+        let ip = IpAddr::from([169, 254, 169, 254]);
+        mixed.push(ip);
+        let forbidden = FailureClass::Forbidden { ip, range: ForbiddenRange::LinkLocal };
+        assert_eq!(guard.check(&mixed, Instant::now()), Err(forbidden));
     }
 }

@@ -6,187 +6,122 @@
 //! whatever the receiver, its network or its name servers do ends up in an [`Attempt`].
 //!
 //! The receiver is hostile until proven otherwise. It is dialled at public addresses only (`guard.rs`,
-//! `dial.rs`), and it can cost us no more than the deadline, a bounded head and a few kilobytes of body.
+//! `connect.rs`), and it can cost us no more than the deadline, a bounded head and a few kilobytes of body.
 //! There are no redirects, no proxies from the environment, no cookies and no decompression.
+//!
+//! HTTP itself is hyper's. The connections are ours, because what is asked of them no client library offers
+//! together: a limit and a time for each step, the guard in front of each dialling, TLS settings per app,
+//! bounds on number and age, and to be told whether a request went over a used connection.
 //!
 //! Elapsed time is read from tokio's monotonic clock here, since it is measured and never decided upon;
 //! the wall-clock time of the signature is an argument, and so is the nonce.
 
-mod client;
-mod dial;
+mod attempt;
+mod connect;
+mod connection;
+mod diagnosis;
 mod failure;
 pub mod guard;
+mod identity;
+mod keeper;
+mod names;
+mod pool;
+mod proxy;
+mod settings;
 mod sign;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ipnet::IpNet;
-use reqwest::{Response, Url};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderMap};
+use hyper::{Method, Request, Response};
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
+use url::Url;
 
-pub use self::client::SetupError;
-pub use self::failure::FailureClass;
+pub use self::attempt::{Answer, Attempt, ConnectionUse, Push, PushOutcome, StandardWebhooks, Timings};
+pub use self::failure::{FailureClass, Side};
+pub use self::identity::{SetupError, TlsSettingFault, check_callback_tls};
+pub use self::names::NameSettings;
+pub use self::proxy::EgressProxy;
+pub use self::settings::OutboundSettings;
 
-use self::client::PushClient;
-use self::dial::Dial;
-use crate::domain::id::AppKey;
-use crate::domain::signature::Scheme;
+use self::connect::{Connector, Dialled, Place, request_target};
+use self::connection::Connection;
+use self::guard::Guard;
+use self::identity::TlsSets;
+use self::keeper::Keeper;
+use self::names::Names;
 use crate::domain::time::Timestamp;
 
-/// The limits of a push. [`Default`] has the values that fit production.
-#[derive(Clone, Debug)]
-pub struct OutboundSettings {
-    /// One deadline over everything: look-up, connection, request, answer and its body.
-    pub timeout: Duration,
-    /// Look-up, TCP and TLS together, until a connection is ready.
-    pub connect_timeout: Duration,
-    /// One look-up of a name.
-    pub lookup_timeout: Duration,
-    /// Bytes of an answer's body that an [`Attempt`] keeps.
-    pub answer_kept_max: usize,
-    /// Bytes of an answer's body after which we stop reading and close the connection.
-    pub answer_read_max: usize,
-    /// Networks that callbacks may reach although they are not public.
-    pub allow_networks: Vec<IpNet>,
-    /// How long an unused connection is kept. Shorter than the 5 s after which common servers close theirs,
-    /// so that we rarely write into a connection that is just being closed.
-    pub idle_timeout: Duration,
-    /// Unused connections kept per host and port.
-    pub idle_per_host_max: usize,
-    /// PEM file of certificate authorities to trust in addition to the system's.
-    pub ca_file: Option<PathBuf>,
-}
+/// Longest pause that a receiver can ask for.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+/// Most of an answer's head that is read, and of its body at a time.
+const HEAD_MAX: usize = 32 * 1024;
+/// How long a connection whose answer is complete may take to become ready for the next request. One that
+/// needs longer, because the receiver answered before it had read everything, is not kept.
+const READY_MAX: Duration = Duration::from_millis(250);
 
-impl Default for OutboundSettings {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(3),
-            lookup_timeout: Duration::from_secs(2),
-            answer_kept_max: 4 * 1024,
-            answer_read_max: 8 * 1024,
-            allow_networks: Vec::new(),
-            idle_timeout: Duration::from_secs(4),
-            idle_per_host_max: 8,
-            ca_file: None,
-        }
-    }
-}
-
-/// One callback on its way to its URL. The body is frozen; everything else is as configured now.
-#[derive(Clone)]
-pub struct Push {
-    /// Where to, as the operator entered it.
-    pub url: String,
-    /// Whose callback it is; the `Username` of the signature.
-    pub app_key: AppKey,
-    /// The app's secret, which signs the push.
-    pub secret: String,
-    /// How the app's server checks signatures.
-    pub scheme: Scheme,
-    /// The JSON text, byte for byte the same in every attempt.
-    pub body: Bytes,
-    /// The delivery this attempt belongs to, for the log.
-    pub delivery_id: String,
-}
-
-impl fmt::Debug for Push {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the secret, not the body, and not the URL: customers put tokens into its query.
-        f.debug_struct("Push")
-            .field("delivery_id", &self.delivery_id)
-            .field("app_key", &self.app_key)
-            .field("scheme", &self.scheme)
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What came of one push.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The address that answered, else the first one dialled; `None` when it did not get that far, or when a
-    /// kept connection failed.
-    pub address: Option<SocketAddr>,
-    /// The status of the answer, if there was one; also of a redirect.
-    pub status: Option<u16>,
-    /// Where the time went.
-    pub timings: Timings,
-    /// The beginning of the answer's body.
-    pub answer: Answer,
-    /// What it comes to.
-    pub outcome: PushOutcome,
-}
-
-/// What one push comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PushOutcome {
-    /// A complete status line and headers came in time, with this status (never 3xx). The body does not
-    /// count (client-tolerances G46).
-    Answered(u16),
-    /// Everything else.
-    Failed(FailureClass),
-}
-
-/// Where the time of one push went. `None` where a phase was not reached or not needed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timings {
-    /// Looking the name up. `None` for a kept connection or a literal address.
-    pub dns: Option<Duration>,
-    /// From the end of the look-up until the connection was ready; for https that includes the TLS handshake,
-    /// which reqwest does not let us tell apart. `None` for a kept connection.
-    pub connect: Option<Duration>,
-    /// From the start of the attempt until the head of the answer was complete.
-    pub head: Option<Duration>,
-    /// The whole attempt.
-    pub total: Duration,
-}
-
-/// The beginning of an answer's body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// At most [`OutboundSettings::answer_kept_max`] bytes.
-    pub body: Bytes,
-    /// Whether `body` is all of it: not cut by us, by the deadline or by the receiver.
-    pub whole: bool,
-}
-
-impl Answer {
-    /// The body as text for people; what is not UTF-8 becomes U+FFFD.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-/// The client. Cheap to clone; clones share connections. There is one per process: a client of one's own for
-/// each push would read the certificate store each time and reuse nothing.
+/// The client. Cheap to clone; clones share connections and what is known about names. There is one per
+/// process.
 #[derive(Clone, Debug)]
 pub struct Outbound {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     settings: OutboundSettings,
-    client: PushClient,
-    trusted_roots: usize,
+    tls: TlsSets,
+    connector: Connector,
+    keeper: Keeper,
+}
+
+/// What an attempt has seen so far.
+#[derive(Debug)]
+struct Seen {
+    began: Instant,
+    connection: ConnectionUse,
+    dialled: Dialled,
+    first_byte: Option<Instant>,
+}
+
+/// An answer in time: its connection, when that was made, and where it leads.
+struct Answered {
+    response: Response<Incoming>,
+    connection: Connection,
+    born: Instant,
+    place: Place,
+    url: Url,
 }
 
 impl Outbound {
     /// Loads the trusted authorities and sets the client up. Reads files, so it belongs into the start.
     pub fn new(settings: OutboundSettings) -> Result<Self, SetupError> {
-        let roots = client::trusted_roots(&settings)?;
-        let trusted_roots = roots.len();
-        let client = PushClient::new(&settings, roots)?;
-        Ok(Self { settings, client, trusted_roots })
+        let connector = Connector {
+            names: Names::new(settings.names.clone()),
+            guard: Guard::new(settings.allow_networks.clone()),
+            proxy: settings.egress_proxy.clone(),
+            connect_limit: settings.connect_timeout,
+            tls_limit: settings.tls_timeout,
+        };
+        let tls = TlsSets::new(settings.ca_file.as_deref())?;
+        let keeper = Keeper::new(settings.pool_limits());
+        Ok(Self { shared: Arc::new(Shared { settings, tls, connector, keeper }) })
     }
 
     /// How many certificate authorities are trusted. With none, every push over https fails; worth a
     /// warning at start, but no reason not to start: receivers may all be plain http.
     pub fn trusted_roots(&self) -> usize {
-        self.trusted_roots
+        self.shared.tls.trusted_roots()
     }
 
     /// Sends `push` once, signed as of `now`. `nonce` is 32 lower-case hexadecimal digits, fresh each time.
@@ -195,22 +130,15 @@ impl Outbound {
             (1..=128).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             "a nonce is 1 to 128 letters and digits"
         );
-        let began = Instant::now();
-        let deadline = began + self.settings.timeout;
-        let (result, dial) = Dial::watch(async {
-            let url = readable_url(&push.url)?;
-            dial::judge_literal(&url, &self.settings.allow_networks)?;
-            let headers = sign::signed_headers(push, &url, now, &nonce);
-            let sent = self.client.send(&url, headers, &push.body, &self.settings);
-            let response = timeout_at(deadline, sent)
-                .await
-                .unwrap_or(Err(FailureClass::NoAnswer { limit: self.settings.timeout }))?;
-            Ok((url, response))
-        })
-        .await;
-        let attempt = match result {
-            Ok((url, response)) => self.answered(&url, response, &dial, began).await,
-            Err(failure) => unanswered(failure, &push.url, &dial, began),
+        let mut seen = Seen {
+            began: Instant::now(),
+            connection: ConnectionUse::None,
+            dialled: Dialled::default(),
+            first_byte: None,
+        };
+        let attempt = match self.shared.exchange(push, now, &nonce, &mut seen).await {
+            Ok(answered) => self.shared.finish(answered, now, &seen).await,
+            Err(failure) => unanswered(failure, &seen),
         };
         debug!(
             delivery = %push.delivery_id, app = %push.app_key, address = ?attempt.address,
@@ -218,58 +146,160 @@ impl Outbound {
         );
         attempt
     }
+}
 
-    async fn answered(&self, url: &Url, response: Response, dial: &Dial, began: Instant) -> Attempt {
-        let head = began.elapsed();
-        let address = response.remote_addr();
+impl Shared {
+    /// Sends the push over a kept connection or a new one, and waits for the head of the answer.
+    async fn exchange(
+        &self,
+        push: &Push,
+        now: Timestamp,
+        nonce: &str,
+        seen: &mut Seen,
+    ) -> Result<Answered, FailureClass> {
+        let url = readable_url(&push.url)?;
+        let tls = self.tls.get(push.tls.as_ref())?;
+        let place = Place::of(&url, &tls).ok_or(FailureClass::NotHttpUrl)?;
+        let mut request = Request::new(Full::new(push.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = request_target(&url)?;
+        *request.headers_mut() = sign::signed_headers(push, &url, now, nonce);
+
+        if let Some((mut connection, born)) = self.keeper.take(&place) {
+            seen.connection = ConnectionUse::Kept;
+            seen.dialled.targets = vec![connection.address];
+            // A receiver may close an idle connection at the very moment it is used. The request may have had
+            // its effect then; for us it may have it twice, since callbacks are delivered at least once. Once
+            // only, and then on a connection that is certainly new (delivery R10).
+            match self.send(&mut connection, request.clone(), seen).await {
+                Err((FailureClass::ClosedBeforeAnswer, true)) => seen.connection = ConnectionUse::Replaced,
+                Err((failure, _)) => return Err(failure),
+                Ok(response) => return Ok(Answered { response, connection, born, place, url }),
+            }
+        }
+        let deadline = seen.began + self.settings.timeout;
+        let connected = self.connector.connect(&place, &tls, deadline, &mut seen.dialled).await;
+        let mut connection = connected?;
+        let born = Instant::now();
+        if seen.connection == ConnectionUse::None {
+            seen.connection = ConnectionUse::New;
+        }
+        let sent = self.send(&mut connection, request, seen).await;
+        let response = sent.map_err(|(failure, _)| failure)?;
+        Ok(Answered { response, connection, born, place, url })
+    }
+
+    /// Sends a request and waits for the head of its answer until the deadline; a little longer, to be able to
+    /// say that it came too late. A failure comes with whether it came before any byte of an answer.
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+        seen: &mut Seen,
+    ) -> Result<Response<Incoming>, (FailureClass, bool)> {
+        let limit = self.settings.timeout;
+        let deadline = seen.began + limit;
+        let sent = timeout_at(deadline + self.settings.late_answer, connection.send(request)).await;
+        seen.first_byte = connection.first_byte_at();
+        match sent {
+            Err(_) => Err((FailureClass::NoAnswer { limit }, false)),
+            Ok(Err(broken)) => Err((broken.failure, broken.before_any_byte)),
+            Ok(Ok(response)) if Instant::now() > deadline => {
+                let status = response.status().as_u16();
+                Err((
+                    FailureClass::AnsweredLate { status, after: to_tenths(seen.began.elapsed()), limit },
+                    false,
+                ))
+            }
+            Ok(Ok(response)) => Ok(response),
+        }
+    }
+
+    /// Reads what is wanted of the body, keeps the connection if it can be used again, and reports.
+    async fn finish(&self, answered: Answered, now: Timestamp, seen: &Seen) -> Attempt {
+        let Answered { response, mut connection, born, place, url } = answered;
+        let address = connection.address;
         let status = response.status();
         let outcome = if status.is_redirection() {
-            let host = redirect_host(url, &response);
+            let host = redirect_host(&url, &response);
             PushOutcome::Failed(FailureClass::Redirect { status: status.as_u16(), host })
         } else {
             PushOutcome::Answered(status.as_u16())
         };
-        let answer = self.read_answer(response, began + self.settings.timeout).await;
-        // A look-up may have been started in vain, before a kept connection became free.
-        let dns = dial.lookup.filter(|_| dial.connect.is_some());
-        let timings = Timings { dns, connect: dial.connect, head: Some(head), total: began.elapsed() };
-        Attempt { address, status: Some(status.as_u16()), timings, answer, outcome }
+        let retry_after = retry_after(response.headers(), now);
+        let deadline = seen.began + self.settings.timeout;
+        let (answer, read_to_end) = self.read_answer(response.into_body(), deadline).await;
+        // A connection that is not kept is dropped, and closes with whatever the receiver still sends.
+        if read_to_end && connection.is_ready_before(deadline.min(Instant::now() + READY_MAX)).await {
+            self.keeper.put(place, connection, born);
+        }
+        Attempt {
+            address: Some(address),
+            status: Some(status.as_u16()),
+            retry_after,
+            connection: seen.connection,
+            timings: seen.timings(),
+            answer,
+            outcome,
+        }
     }
 
-    /// Reads the body as far as it is wanted. Whatever cuts it short changes nothing about the outcome.
-    async fn read_answer(&self, mut response: Response, deadline: Instant) -> Answer {
-        let mut body = BytesMut::new();
+    /// Reads the body as far as it is wanted, and tells whether that was its end. Whatever cuts it short
+    /// changes nothing about the outcome.
+    async fn read_answer(
+        &self,
+        mut body: impl Body<Data = Bytes> + Unpin,
+        deadline: Instant,
+    ) -> (Answer, bool) {
+        let mut kept = BytesMut::new();
         let mut read = 0_usize;
         let ended = loop {
-            // Dropping a response whose body was not read to its end closes the connection.
             if read > self.settings.answer_read_max {
                 break false;
             }
-            match timeout_at(deadline, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
-                    let wanted = self.settings.answer_kept_max - body.len();
-                    body.extend_from_slice(&chunk[..chunk.len().min(wanted)]);
+            match timeout_at(deadline, body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let chunk = frame.into_data().unwrap_or_default();
+                    let wanted = self.settings.answer_kept_max - kept.len();
+                    kept.extend_from_slice(&chunk[..chunk.len().min(wanted)]);
                     read = read.saturating_add(chunk.len());
                 }
-                Ok(Ok(None)) => break true,
-                Ok(Err(_)) | Err(_) => break false,
+                Ok(None) => break true,
+                Ok(Some(Err(_))) | Err(_) => break false,
             }
         };
-        Answer { whole: ended && read == body.len(), body: body.freeze() }
+        (Answer { whole: ended && read == kept.len(), body: kept.freeze() }, ended)
     }
 }
 
-fn unanswered(failure: FailureClass, url: &str, dial: &Dial, began: Instant) -> Attempt {
-    let port = Url::parse(url).ok().and_then(|url| url.port_or_known_default());
-    let refused = matches!(failure, FailureClass::Forbidden { .. });
-    let first = dial.addresses.first().filter(|_| !refused);
+impl Seen {
+    fn timings(&self) -> Timings {
+        let Dialled { dns, connect, tls, .. } = self.dialled;
+        let first_byte = self.first_byte.map(|at| at.duration_since(self.began));
+        Timings { dns, connect, tls, first_byte, total: self.began.elapsed() }
+    }
+}
+
+fn unanswered(failure: FailureClass, seen: &Seen) -> Attempt {
+    let status = match failure {
+        FailureClass::AnsweredLate { status, .. } => Some(status),
+        _ => None,
+    };
     Attempt {
-        address: first.zip(port).map(|(&ip, port)| SocketAddr::new(ip, port)),
-        status: None,
-        timings: Timings { dns: dial.lookup, connect: dial.connect, head: None, total: began.elapsed() },
+        address: seen.dialled.targets.first().copied(),
+        status,
+        retry_after: None,
+        connection: seen.connection,
+        timings: seen.timings(),
         answer: Answer::default(),
         outcome: PushOutcome::Failed(failure),
     }
+}
+
+/// `time` in whole tenths of a second: nobody needs "10.503472 s".
+fn to_tenths(time: Duration) -> Duration {
+    let tenths = u64::try_from(time.as_millis().div_ceil(100)).unwrap_or(u64::MAX);
+    Duration::from_millis(tenths.saturating_mul(100))
 }
 
 /// The URL of a push, without what must not be sent: a user and password in it would make a second, competing
@@ -286,8 +316,21 @@ fn readable_url(text: &str) -> Result<Url, FailureClass> {
     Ok(url)
 }
 
+/// `Retry-After`, which holds seconds or a date; anything else in it is nothing.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let secs = text.parse::<u64>().ok().or_else(|| {
+        let date = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let at = PrimitiveDateTime::parse(text, date).ok()?.assume_utc().unix_timestamp();
+        u64::try_from(at).ok().map(|at| at.saturating_sub(now.secs()))
+    })?;
+    Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
+}
+
 /// The host that a redirect points to, for the report.
-fn redirect_host(url: &Url, response: &Response) -> Option<String> {
-    let location = response.headers().get(reqwest::header::LOCATION)?.to_str().ok()?;
+fn redirect_host(url: &Url, response: &Response<Incoming>) -> Option<String> {
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
     url.join(location).ok()?.host_str().map(failure::printable)
 }

@@ -3,18 +3,24 @@
 //! Receivers in the field take the fields of `X-WSSE` by position and split the value at commas
 //! (client-tolerances G44), so order and separators are part of the contract. Names go out in title case;
 //! `X-WSSE` therefore reads `X-Wsse` on the wire, because hyper derives the case and cannot be given another.
+//! The headers of Standard Webhooks, for apps that want them, come after all that is documented.
 
-use reqwest::Url;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::Push;
-use crate::domain::signature::{Scheme, authorization_value, digest, header_value};
+use crate::domain::signature::{
+    Scheme, authorization_value, digest, header_value, standard_webhooks_signature,
+};
 use crate::domain::time::Timestamp;
 use crate::wire::time_text::format_created;
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
 const X_AKSK: HeaderName = HeaderName::from_static("x-aksk");
 const X_WSSE: HeaderName = HeaderName::from_static("x-wsse");
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// All headers of one push to `url`, signed as of `now`. `nonce` is fresh for every attempt: receivers may
 /// refuse an old or repeated one.
@@ -29,13 +35,25 @@ pub(super) fn signed_headers(push: &Push, url: &Url, now: Timestamp, nonce: &str
         Scheme::Wsse => X_WSSE,
     };
     // The order of insertion is the order on the wire. Host comes first because old receivers look there.
-    let mut headers = HeaderMap::with_capacity(6);
+    let mut headers = HeaderMap::with_capacity(9);
     headers.insert(header::HOST, host(url));
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static(authorization_value(push.scheme)));
     headers.insert(token_name, token);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(push.body.len()));
+    if let Some(wanted) = &push.standard_webhooks {
+        let mut secrets = vec![&*push.secret];
+        secrets.extend(wanted.previous_secret.as_deref());
+        let signature = standard_webhooks_signature(&secrets, &push.delivery_id, now.secs(), &push.body);
+        headers.insert(WEBHOOK_ID, plain(&push.delivery_id));
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(now.secs()));
+        headers.insert(WEBHOOK_SIGNATURE, plain(&signature));
+    }
     headers
+}
+
+fn plain(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).expect("delivery ids and base64 are plain ASCII")
 }
 
 /// Host and, where it is not the scheme's own, port.
@@ -49,6 +67,7 @@ fn host(url: &Url) -> HeaderValue {
 mod tests {
     use super::*;
     use crate::domain::id::AppKey;
+    use crate::outbound::StandardWebhooks;
 
     // Computed with Python's hashlib and hmac.
     const NONCE: &str = "66c92b11fb6b4f2a8d6a0e0f7a9b3c1d";
@@ -56,17 +75,22 @@ mod tests {
     const WSSE: &str = "zA0DFLH/+JKzDVRB5RKVZfN/nMPAYVO9z4mUo/Iaug0=";
     const AKSK: &str = "jTKHiXuIPrNN7+9tfR8hdfazsHVivqLNdiAbKuTzQbo=";
 
-    fn headers(scheme: Scheme, url: &str) -> Vec<(String, String)> {
-        let push = Push {
+    fn push(scheme: Scheme, url: &str) -> Push {
+        Push {
             url: url.to_owned(),
             app_key: AppKey::new("a1b2c3").unwrap(),
             secret: SECRET.to_owned(),
             scheme,
+            standard_webhooks: None,
+            tls: None,
             body: "{}".into(),
-            delivery_id: "1".to_owned(),
-        };
+            delivery_id: "7".to_owned(),
+        }
+    }
+
+    fn headers(push: &Push) -> Vec<(String, String)> {
         let now = Timestamp::from_secs(1_518_449_420);
-        let headers = signed_headers(&push, &Url::parse(url).unwrap(), now, NONCE);
+        let headers = signed_headers(push, &Url::parse(&push.url).unwrap(), now, NONCE);
         headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
     }
 
@@ -87,7 +111,7 @@ mod tests {
             ("x-wsse", &token),
             ("content-length", "2"),
         ];
-        assert_eq!(headers(Scheme::Wsse, "https://example.com:443/status?a=1"), pairs(expected));
+        assert_eq!(headers(&push(Scheme::Wsse, "https://example.com:443/status?a=1")), pairs(expected));
     }
 
     #[test]
@@ -103,6 +127,30 @@ mod tests {
             ("x-aksk", &token),
             ("content-length", "2"),
         ];
-        assert_eq!(headers(Scheme::Aksk, "http://[2606:4700::1]:8080/"), pairs(expected));
+        assert_eq!(headers(&push(Scheme::Aksk, "http://[2606:4700::1]:8080/")), pairs(expected));
+    }
+
+    #[test]
+    fn standard_webhooks_headers_follow_the_documented_ones_and_sign_with_both_live_secrets() {
+        // Computed with Python's hmac.
+        let [new, old] = [
+            "v1,5dQyqvhN4+ON1RKjpZYfWjv6cFACkzK8l/CqZqdVZSw=",
+            "v1,C1XJCvgW/95x0oQW83ClNGQU0sbvLPjY87qCtGsEoNg=",
+        ];
+        let plain = push(Scheme::Wsse, "https://example.com/");
+        for (previous, signature) in
+            [(None, new.to_owned()), (Some("old-secret-000001".to_owned()), format!("{new} {old}"))]
+        {
+            let standard_webhooks = Some(StandardWebhooks { previous_secret: previous });
+            let mut seen = headers(&Push { standard_webhooks, ..plain.clone() });
+            let added = seen.split_off(5);
+            assert_eq!(seen, headers(&plain));
+            let expected = [
+                ("webhook-id", "7"),
+                ("webhook-timestamp", "1518449420"),
+                ("webhook-signature", &*signature),
+            ];
+            assert_eq!(added, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
     }
 }

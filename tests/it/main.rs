@@ -15,6 +15,7 @@ mod examples;
 mod hostile;
 mod operator;
 mod outage;
+mod outbound;
 mod pushes;
 mod quickstart;
 mod tidy;

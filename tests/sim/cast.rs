@@ -43,6 +43,8 @@ pub fn app(no: u32, mode: Mode, with_urls: bool) -> CustomerApp {
         suspended: false,
         signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
+        standard_webhooks: false,
+        callback_tls: None,
         accept_any_2xx: false,
         created_at: START,
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{Asked, Fault, OPERATOR, OperatorApi};
 use crate::api::json;
-use crate::domain::customer::CustomerApp;
+use crate::domain::customer::{CallbackTls, CustomerApp};
 use crate::domain::id::AppKey;
-use crate::domain::setting::AppChange;
+use crate::domain::setting::{AppChange, AppSetting};
 use crate::engine::job::SettingChange;
-use crate::engine::random;
+use crate::engine::{TlsSettingFault, check_callback_tls, random};
 use crate::http::Reply;
-use crate::wire::operator::Listed;
 use crate::wire::operator::app::{AppAnswer, Drawn, Rotated, app_patch, keep_old_secret, new_app};
 use crate::wire::operator::params::cursor;
+use crate::wire::operator::{Listed, Unusable};
 
 /// The list that a cursor belongs to.
 const APPS: &str = "apps";
@@ -23,6 +23,7 @@ impl OperatorApi {
         let drawn = Drawn { key: random::app_key(), secret: random::app_secret() };
         let now = self.engine.shared().clock.now();
         let app = new_app(&asked.body, drawn, now)?;
+        check_tls(&app.callback_tls.as_deref().cloned().unwrap_or_default())?;
         self.engine.change(OPERATOR, SettingChange::CreateApp(Box::new(app.clone()))).await??;
         Ok(json(201, &AppAnswer::of(&app, now).with_secret(&app)))
     }
@@ -51,7 +52,9 @@ impl OperatorApi {
     pub(super) async fn change_app(&self, key: &str, asked: Asked) -> Result<Reply, Fault> {
         asked.params.finish()?;
         let app = self.app(key)?;
-        let change = AppChange::Set(app_patch(&asked.body)?);
+        let settings = app_patch(&asked.body)?;
+        check_tls(&tls_of(&settings))?;
+        let change = AppChange::Set(settings);
         Ok(self.shown(&*self.engine.change_app(OPERATOR, app.no, change).await?))
     }
 
@@ -80,4 +83,29 @@ impl OperatorApi {
     fn shown(&self, app: &CustomerApp) -> Reply {
         json(200, &AppAnswer::of(app, self.engine.shared().clock.now()))
     }
+}
+
+/// What a patch says about TLS, without what it leaves as it is.
+fn tls_of(settings: &[AppSetting]) -> CallbackTls {
+    let mut tls = CallbackTls::default();
+    for setting in settings {
+        if let AppSetting::CallbackCa(ca) = setting {
+            tls.ca.clone_from(ca);
+        }
+        if let AppSetting::ClientCertificate(client) = setting {
+            tls.client.clone_from(client);
+        }
+    }
+    tls
+}
+
+/// What is in PEM texts is judged by what will use them.
+fn check_tls(tls: &CallbackTls) -> Result<(), Unusable> {
+    check_callback_tls(tls).map_err(|fault| {
+        let member = match fault {
+            TlsSettingFault::Authority(_) => "callbackCa",
+            TlsSettingFault::ClientCertificate(_) => "callbackClientCert",
+        };
+        Unusable::field(member, format!("{member} cannot be used: {fault}"))
+    })
 }

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Frame};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
-use super::receiver::{accept, read_request, receiver, wait_for_close};
+use super::receiver::wait_for_close;
 use super::wire::assert_nobody_waits;
 use super::*;
 
@@ -65,28 +65,92 @@ impl Body for Dripping {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_comes_byte_by_byte_is_cut_at_the_deadline() {
     let body = Dripping(tokio::time::interval(Duration::from_secs(1)));
-    let response = Response::from(hyper::Response::new(reqwest::Body::wrap(body)));
     let deadline = Instant::now() + Duration::from_millis(3_500);
-    let answer = client().read_answer(response, deadline).await;
+    let (answer, ended) = client().shared.read_answer(body, deadline).await;
     assert_eq!(Instant::now(), deadline);
-    assert_eq!((answer.text().as_str(), answer.whole), ("xxxx", false));
+    assert_eq!((answer.text().as_str(), answer.whole, ended), ("xxxx", false, false));
 }
 
 #[tokio::test]
-async fn an_endless_body_is_not_read_past_the_cap() {
-    let (address, served) = receiver(async |listener| {
+async fn no_body_is_read_past_the_cap_whatever_its_head_promises() {
+    for (head, chunk) in [
+        ("", "xxxxxxxxxxxxxxxx".repeat(512)),
+        ("Content-Length: 10000000000\r\n", "xxxxxxxxxxxxxxxx".repeat(512)),
+        ("Transfer-Encoding: chunked\r\n", format!("2000\r\n{}\r\n", "x".repeat(8_192))),
+        ("Content-Encoding: gzip\r\n", "xxxxxxxxxxxxxxxx".repeat(512)),
+    ] {
+        let (address, served) = receiver(async move |listener| {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes()).await.unwrap();
+            // Ends only because the other side closes.
+            while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(attempt.outcome, PushOutcome::Answered(200), "{head}");
+        assert_eq!(attempt.answer.body, vec![b'x'; 4_096], "{head}");
+        assert!(!attempt.answer.whole);
+        served.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_the_body_takes_nothing_from_the_answer() {
+    let (address, _) = receiver(async |listener| {
         let mut stream = accept(&listener).await;
         read_request(&mut stream).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        // Ends only because the other side closes.
-        while stream.write_all(&[b'x'; 8_192]).await.is_ok() {}
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n").await.unwrap();
+        stream.set_zero_linger().unwrap();
     })
     .await;
     let attempt = post_to(&client(), format!("http://{address}/")).await;
     assert_eq!(attempt.outcome, PushOutcome::Answered(200));
-    assert_eq!(attempt.answer.body, vec![b'x'; 4_096]);
     assert!(!attempt.answer.whole);
+}
+
+#[tokio::test]
+async fn a_receiver_that_closes_its_half_without_a_word_has_not_answered() {
+    let (address, served) = receiver(async |listener| {
+        let mut stream = accept(&listener).await;
+        read_request(&mut stream).await;
+        stream.shutdown().await.unwrap();
+        wait_for_close(&mut stream).await;
+    })
+    .await;
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), "connection closed before an answer");
     served.await.unwrap();
+}
+
+/// The deadline is put into the past, so that nobody has to wait for it.
+#[tokio::test]
+async fn an_answer_after_the_deadline_is_a_failure_that_says_when_it_came() {
+    let (address, _) = answering(1).await;
+    let settings = OutboundSettings {
+        timeout: Duration::from_secs(10),
+        late_answer: Duration::from_secs(60),
+        ..settings()
+    };
+    let shared = Outbound::new(settings).unwrap().shared;
+    let url = Url::parse(&format!("http://{address}/")).unwrap();
+    let tls = shared.tls.get(None).unwrap();
+    let place = Place::of(&url, &tls).unwrap();
+    let in_time = Instant::now() + NEVER_MET;
+    let mut seen = Seen {
+        began: Instant::now() - Duration::from_millis(11_950),
+        connection: ConnectionUse::New,
+        dialled: Dialled::default(),
+        first_byte: None,
+    };
+    let mut connection = shared.connector.connect(&place, &tls, in_time, &mut seen.dialled).await.unwrap();
+    let push = push(url.as_str());
+    let mut request = Request::new(Full::new(push.body.clone()));
+    *request.headers_mut() = sign::signed_headers(&push, &url, Timestamp::from_secs(1), NONCE);
+    let (failure, _) = shared.send(&mut connection, request, &mut seen).await.unwrap_err();
+    let FailureClass::AnsweredLate { status: 200, after, limit } = failure else { panic!("{failure}") };
+    assert!(after >= Duration::from_secs(12) && limit == Duration::from_secs(10));
+    assert_eq!(unanswered(failure, &seen).status, Some(200));
 }
 
 #[tokio::test]
@@ -143,6 +207,20 @@ async fn a_port_without_a_listener_is_a_refused_connection() {
     let attempt = post_to(&client(), format!("http://{address}/")).await;
     assert_eq!(words(&attempt), format!("connection refused by {address}"));
     assert_eq!(attempt.address, Some(address));
+}
+
+/// A listener whose queue is full lets nobody in and says nothing about it.
+#[tokio::test]
+async fn a_host_that_does_not_react_is_no_connection_at_the_limit() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _in_the_queue = tokio::net::TcpStream::connect(address).await.unwrap();
+    let impatient = Outbound::new(OutboundSettings { connect_timeout: TINY, ..settings() }).unwrap();
+    let attempt = post_to(&impatient, format!("http://{address}/")).await;
+    assert_eq!(words(&attempt), format!("no connection to {address} within 0.06 s"));
+    assert_eq!((attempt.address, attempt.connection), (Some(address), ConnectionUse::None));
 }
 
 #[tokio::test]
@@ -243,7 +321,24 @@ async fn a_forbidden_literal_is_refused_without_connecting() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let closed = Outbound::new(OutboundSettings { allow_networks: Vec::new(), ..settings() }).unwrap();
-    for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"] {
+    // Every spelling of an address that URLs know.
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "2130706433",
+        "0x7f000001",
+        "127.0.0.1.",
+        "%31%32%37.0.0.1",
+        "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[0:0:0:0:0:ffff:7f00:0001]",
+    ] {
         let attempt = post_to(&closed, format!("http://{host}:{port}/")).await;
         let words = words(&attempt);
         assert!(words.ends_with("is not allowed (loopback)"), "{host}: {words}");

@@ -1,14 +1,25 @@
 //! The client against real receivers on loopback. The receivers are raw sockets, because what goes over the
 //! wire is the subject, and because no HTTP library would misbehave the way these do.
 
+mod connections;
+mod dns;
 mod hostile;
+mod names;
+mod proxy;
 mod receiver;
 mod tls;
 mod wire;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinHandle;
+
+use self::receiver::{OK, accept, read_request, receiver};
 use super::*;
+use crate::domain::id::AppKey;
+use crate::domain::signature::Scheme;
 
 /// Long enough that a test which meets this limit is a test that failed.
 const NEVER_MET: Duration = Duration::from_secs(30);
@@ -19,8 +30,10 @@ const NONCE: &str = "66c92b11fb6b4f2a8d6a0e0f7a9b3c1d";
 fn settings() -> OutboundSettings {
     OutboundSettings {
         timeout: NEVER_MET,
+        late_answer: Duration::ZERO,
         connect_timeout: NEVER_MET,
-        lookup_timeout: NEVER_MET,
+        tls_timeout: NEVER_MET,
+        names: NameSettings { budget: NEVER_MET, ..NameSettings::default() },
         idle_timeout: NEVER_MET,
         allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
         ..OutboundSettings::default()
@@ -37,6 +50,8 @@ fn push(url: impl Into<String>) -> Push {
         app_key: AppKey::new("a1b2c3").unwrap(),
         secret: "cfc4f9d4d5a14ea8".to_owned(),
         scheme: Scheme::Wsse,
+        standard_webhooks: None,
+        tls: None,
         body: Bytes::from_static("{\"eventType\":\"fee\",\"userData\":\"\u{4f60}\"}".as_bytes()),
         delivery_id: "7".to_owned(),
     }
@@ -44,6 +59,18 @@ fn push(url: impl Into<String>) -> Push {
 
 async fn post_to(client: &Outbound, url: impl Into<String>) -> Attempt {
     client.post(&push(url), Timestamp::from_secs(1_518_449_420), NONCE.to_owned()).await
+}
+
+/// A receiver that answers each of `count` connections with 200, to one push on each.
+async fn answering(count: usize) -> (SocketAddr, JoinHandle<()>) {
+    receiver(async move |listener| {
+        for _ in 0..count {
+            let mut stream = accept(&listener).await;
+            read_request(&mut stream).await;
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        }
+    })
+    .await
 }
 
 /// The words of a push that failed.

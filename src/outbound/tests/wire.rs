@@ -2,9 +2,6 @@
 
 use std::process::Command;
 
-use tokio::io::AsyncWriteExt;
-
-use super::receiver::{OK, accept, read_request, receiver, wait_for_close};
 use super::*;
 
 #[tokio::test]
@@ -27,7 +24,6 @@ async fn a_push_on_the_wire_is_exactly_this() {
          PasswordDigest=\"zA0DFLH/+JKzDVRB5RKVZfN/nMPAYVO9z4mUo/Iaug0=\",\
          Nonce=\"{NONCE}\",Created=\"2018-02-12T15:30:20Z\"\r\n\
          Content-Length: 36\r\n\
-         Accept: */*\r\n\
          \r\n\
          {{\"eventType\":\"fee\",\"userData\":\"\u{4f60}\"}}"
     );
@@ -76,99 +72,43 @@ async fn other_statuses_are_reported_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_second_push_to_the_same_receiver_uses_the_same_connection() {
-    let (address, served) = receiver(async |listener| {
+async fn a_body_larger_than_every_buffer_arrives_whole() {
+    let body = "x".repeat(1_000_000);
+    let (address, seen) = receiver(async |listener| {
         let mut stream = accept(&listener).await;
-        for _ in 0..2 {
-            read_request(&mut stream).await;
-            stream.write_all(OK.as_bytes()).await.unwrap();
-        }
+        let request = read_request(&mut stream).await;
+        stream.write_all(OK.as_bytes()).await.unwrap();
+        request
     })
     .await;
-    let client = client();
-    let first = post_to(&client, format!("http://{address}/a")).await;
-    let second = post_to(&client, format!("http://{address}/b")).await;
-    served.await.unwrap();
-    assert_eq!(second.outcome, PushOutcome::Answered(200));
-    assert!(first.timings.connect.is_some());
-    assert_eq!((second.timings.dns, second.timings.connect), (None, None));
-    assert_eq!(second.address, Some(address));
-}
-
-#[tokio::test]
-async fn a_kept_connection_that_closes_under_the_request_is_replaced_once() {
-    let (address, served) = receiver(async |listener| {
-        let mut kept = accept(&listener).await;
-        read_request(&mut kept).await;
-        kept.write_all(OK.as_bytes()).await.unwrap();
-        let lost = read_request(&mut kept).await;
-        drop(kept);
-        let mut fresh = accept(&listener).await;
-        let repeated = read_request(&mut fresh).await;
-        fresh.write_all(OK.as_bytes()).await.unwrap();
-        (lost, repeated)
-    })
-    .await;
-    let client = client();
-    post_to(&client, format!("http://{address}/")).await;
-    let attempt = post_to(&client, format!("http://{address}/")).await;
+    let push = Push { body: body.clone().into(), ..push(format!("http://{address}/")) };
+    let attempt = client().post(&push, Timestamp::from_secs(1), NONCE.to_owned()).await;
     assert_eq!(attempt.outcome, PushOutcome::Answered(200));
-    assert!(attempt.timings.connect.is_some());
-    let (lost, repeated) = served.await.unwrap();
-    assert_eq!(lost, repeated);
+    assert!(seen.await.unwrap().ends_with(&format!("\r\n\r\n{body}")));
 }
 
 #[tokio::test]
-async fn the_replacement_of_a_kept_connection_is_not_replaced_again() {
-    let (address, served) = receiver(async |listener| {
-        let mut kept = accept(&listener).await;
-        read_request(&mut kept).await;
-        kept.write_all(OK.as_bytes()).await.unwrap();
-        read_request(&mut kept).await;
-        drop(kept);
-        read_request(&mut accept(&listener).await).await;
-        listener
-    })
-    .await;
-    let client = client();
-    post_to(&client, format!("http://{address}/")).await;
-    let attempt = post_to(&client, format!("http://{address}/")).await;
-    assert_eq!(words(&attempt), "connection closed before an answer");
-    assert_nobody_waits(served.await.unwrap());
-}
-
-#[tokio::test]
-async fn a_new_connection_that_closes_under_the_request_is_a_failure_at_once() {
-    let (address, served) = receiver(async |listener| {
-        read_request(&mut accept(&listener).await).await;
-        listener
-    })
-    .await;
-    let attempt = post_to(&client(), format!("http://{address}/")).await;
-    assert_eq!(words(&attempt), "connection closed before an answer");
-    assert_eq!((attempt.address, attempt.status), (Some(address), None));
-    assert_nobody_waits(served.await.unwrap());
-}
-
-#[tokio::test]
-async fn a_receiver_that_asks_for_close_is_not_kept() {
-    let (address, served) = receiver(async |listener| {
-        for _ in 0..2 {
+async fn what_retry_after_asks_for_is_reported_within_a_day() {
+    // The push is made at 2018-02-12T15:30:20Z.
+    for (value, secs) in [
+        ("120", Some(120)),
+        ("0", Some(0)),
+        ("Mon, 12 Feb 2018 15:31:20 GMT", Some(60)),
+        ("Mon, 12 Feb 2018 15:00:00 GMT", Some(0)),
+        ("99999999999", Some(86_400)),
+        ("-1", None),
+        ("soon", None),
+    ] {
+        let (address, _) = receiver(async move |listener| {
             let mut stream = accept(&listener).await;
             read_request(&mut stream).await;
-            let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            let answer = format!("HTTP/1.1 503 Later\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.unwrap();
-            wait_for_close(&mut stream).await;
-        }
-    })
-    .await;
-    let client = client();
-    for _ in 0..2 {
-        let attempt = post_to(&client, format!("http://{address}/")).await;
-        assert_eq!(attempt.outcome, PushOutcome::Answered(200));
-        assert!(attempt.timings.connect.is_some());
+        })
+        .await;
+        let attempt = post_to(&client(), format!("http://{address}/")).await;
+        assert_eq!(attempt.retry_after, secs.map(Duration::from_secs), "{value}");
     }
-    served.await.unwrap();
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use crate::domain::binding::{
 };
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Closed, Decision, Recording, Stage};
 use crate::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
+    AppSecret, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord, NumberStatus,
+    SignaturePolicy,
 };
 use crate::domain::delivery::{Delivery, NoticeKind, Schedule};
 use crate::domain::id::{AppKey, AppNo, RowKey};
@@ -78,6 +79,11 @@ pub(crate) fn app(no: u32) -> CustomerApp {
             refuse_reused_nonce: true,
         },
         push_scheme: Scheme::Wsse,
+        standard_webhooks: true,
+        callback_tls: Some(Arc::new(CallbackTls {
+            ca: text("an authority"),
+            client: Some(ClientCertificate { chain: "a chain".into(), key: "a key".into() }),
+        })),
         accept_any_2xx: true,
         created_at: at(1),
     }
@@ -98,6 +104,8 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         suspended: false,
         signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
+        standard_webhooks: false,
+        callback_tls: None,
         accept_any_2xx: false,
         ..app(no)
     }

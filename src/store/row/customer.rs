@@ -1,7 +1,9 @@
 //! The rows of apps and X numbers.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,8 @@ use super::column::Json;
 use super::{RowError, columns};
 use crate::domain::area::AreaCode;
 use crate::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
+    AppSecret, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord, NumberStatus,
+    SignaturePolicy,
 };
 use crate::domain::id::{AppKey, AppNo};
 use crate::domain::number::XNumber;
@@ -47,7 +50,7 @@ columns! {
 }
 
 /// What an operator can set about an app, as JSON.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the switches that an operator can set")]
 pub(crate) struct SettingsDocument {
@@ -68,6 +71,21 @@ pub(crate) struct SettingsDocument {
     refuse_reused_nonce: bool,
     push_scheme: SchemeWord,
     accept_any_2xx: bool,
+    #[serde(default)]
+    standard_webhooks: bool,
+    #[serde(default)]
+    callback_ca: Option<Box<str>>,
+    #[serde(default)]
+    callback_client_cert: Option<Box<str>>,
+    #[serde(default)]
+    callback_client_key: Option<Box<str>>,
+}
+
+impl fmt::Debug for SettingsDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // There is a private key in it.
+        f.debug_struct("SettingsDocument").finish_non_exhaustive()
+    }
 }
 
 /// [`Scheme`] as a word.
@@ -81,6 +99,9 @@ enum SchemeWord {
 impl From<&CustomerApp> for SettingsDocument {
     fn from(app: &CustomerApp) -> Self {
         let CallbackUrls { call_status, cdr, sms_notify, sms_control, number_status } = app.urls.clone();
+        let tls = app.callback_tls.as_deref();
+        let client = tls.and_then(|tls| tls.client.clone());
+        let (client_cert, client_key) = client.map(|client| (client.chain, client.key)).unzip();
         let SignaturePolicy { aksk, wsse, plus_eight_hours, refuse_reused_nonce } = app.signatures;
         Self {
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
@@ -103,7 +124,21 @@ impl From<&CustomerApp> for SettingsDocument {
                 Scheme::Wsse => SchemeWord::Wsse,
             },
             accept_any_2xx: app.accept_any_2xx,
+            standard_webhooks: app.standard_webhooks,
+            callback_ca: tls.and_then(|tls| tls.ca.clone()),
+            callback_client_cert: client_cert,
+            callback_client_key: client_key,
         }
+    }
+}
+
+impl SettingsDocument {
+    /// What TLS towards the app's receivers takes. A certificate and its key are only ever stored together.
+    fn take_callback_tls(&mut self) -> Option<Arc<CallbackTls>> {
+        let ca = self.callback_ca.take();
+        let client = self.callback_client_cert.take().zip(self.callback_client_key.take());
+        let client = client.map(|(chain, key)| ClientCertificate { chain, key });
+        (ca.is_some() || client.is_some()).then(|| Arc::new(CallbackTls { ca, client }))
     }
 }
 
@@ -128,7 +163,8 @@ impl<'r> From<&'r CustomerApp> for AppColumns<'r> {
 impl AppColumns<'_> {
     /// The app that the row tells of.
     pub(crate) fn into_app(self) -> Result<CustomerApp, RowError> {
-        let settings = self.settings.0;
+        let mut settings = self.settings.0;
+        let callback_tls = settings.take_callback_tls();
         let previous_secret = match (self.previous_secret, self.previous_secret_until) {
             (Some(secret), Some(until)) => Some((AppSecret::new(&secret), until)),
             _ => None,
@@ -165,6 +201,8 @@ impl AppColumns<'_> {
                 SchemeWord::Aksk => Scheme::Aksk,
                 SchemeWord::Wsse => Scheme::Wsse,
             },
+            standard_webhooks: settings.standard_webhooks,
+            callback_tls,
             accept_any_2xx: settings.accept_any_2xx,
             created_at: self.created_at,
         })
@@ -197,5 +235,24 @@ impl NumberColumns<'_> {
             status: status.ok_or(RowError::Unreadable("number.status"))?,
             added_at: self.added_at,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::sample;
+
+    #[test]
+    fn settings_stored_before_a_member_existed_are_read_with_its_default() {
+        let app = sample::app(1);
+        let mut document = serde_json::to_value(SettingsDocument::from(&app)).unwrap();
+        for member in ["standardWebhooks", "callbackCa", "callbackClientCert", "callbackClientKey"] {
+            assert!(document.as_object_mut().unwrap().remove(member).is_some(), "{member}");
+        }
+        let settings = Json(serde_json::from_value(document).unwrap());
+        let row = AppColumns { settings, ..AppColumns::from(&app) };
+        let expected = CustomerApp { standard_webhooks: false, callback_tls: None, ..app.clone() };
+        assert_eq!(row.into_app().unwrap(), expected);
     }
 }

@@ -8,7 +8,9 @@ use url::Url;
 
 use super::members::Members;
 use super::{Unusable, time};
-use crate::domain::customer::{AppSecret, CallbackUrls, CustomerApp, Mode, SignaturePolicy};
+use crate::domain::customer::{
+    AppSecret, CallbackUrls, ClientCertificate, CustomerApp, Mode, SignaturePolicy,
+};
 use crate::domain::id::{AppKey, AppNo};
 use crate::domain::setting::AppSetting;
 use crate::domain::signature::Scheme;
@@ -20,6 +22,8 @@ use crate::wire::time_text::format_rfc3339_millis;
 const NAME_CHARS_MAX: usize = 64;
 /// Longest address for notices.
 const URL_BYTES_MAX: usize = 2_048;
+/// Longest PEM text: a handful of certificates.
+const PEM_BYTES_MAX: usize = 64 * 1024;
 /// Most requests per second that a limit may allow.
 const FLOW_LIMIT_MAX: u32 = 1_000_000;
 /// Digits of an extension unless asked otherwise.
@@ -73,6 +77,8 @@ pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp,
         signatures: SignaturePolicy::default(),
         // The only receivers known to verify what is pushed to them read X-WSSE (client-tolerances G44).
         push_scheme: Scheme::Wsse,
+        standard_webhooks: false,
+        callback_tls: None,
         accept_any_2xx: false,
         created_at: now,
     };
@@ -115,6 +121,9 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(from.boolean("refuseReusedNonce")?.map(AppSetting::RefuseReusedNonce));
     settings.extend(push_scheme(from)?.map(AppSetting::PushScheme));
     settings.extend(from.boolean("acceptAny2xx")?.map(AppSetting::AcceptAny2xx));
+    settings.extend(from.boolean("standardWebhooks")?.map(AppSetting::StandardWebhooks));
+    settings.extend(pem(from, "callbackCa")?.map(AppSetting::CallbackCa));
+    settings.extend(client_certificate(from)?.map(AppSetting::ClientCertificate));
     members.finish()?;
     Ok(settings)
 }
@@ -147,6 +156,28 @@ fn url(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, 
         return Err(members.wrong(member, why));
     }
     Ok(Some(Some(text.into())))
+}
+
+/// What is in the text is judged by those who use it.
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+fn pem(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, Unusable> {
+    match members.nullable_text(member)? {
+        Some(Some(text)) if text.len() > PEM_BYTES_MAX => {
+            Err(members.wrong(member, "must be at most 65536 bytes of PEM, or null"))
+        }
+        given => Ok(given.map(|text| text.map(String::into_boxed_str))),
+    }
+}
+
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+fn client_certificate(members: &mut Members) -> Result<Option<Option<ClientCertificate>>, Unusable> {
+    match (pem(members, "callbackClientCert")?, pem(members, "callbackClientKey")?) {
+        (None, None) => Ok(None),
+        (Some(None), None | Some(None)) | (None, Some(None)) => Ok(Some(None)),
+        (Some(Some(chain)), Some(Some(key))) => Ok(Some(Some(ClientCertificate { chain, key }))),
+        (Some(Some(_)), _) => Err(members.wrong("callbackClientKey", "must come with callbackClientCert")),
+        (_, Some(Some(_))) => Err(members.wrong("callbackClientCert", "must come with callbackClientKey")),
+    }
 }
 
 fn auth_schemes(members: &mut Members) -> Result<Option<AppSetting>, Unusable> {
@@ -214,6 +245,9 @@ pub struct AppAnswer<'a> {
     refuse_reused_nonce: bool,
     push_scheme: &'static str,
     accept_any2xx: bool,
+    standard_webhooks: bool,
+    callback_ca: Option<&'a str>,
+    callback_client_cert: Option<&'a str>,
     old_secret_valid_until: Option<String>,
     created_at: String,
 }
@@ -222,6 +256,7 @@ impl<'a> AppAnswer<'a> {
     /// Without its secret.
     pub fn of(app: &'a CustomerApp, now: Timestamp) -> Self {
         let old_until = app.previous_secret.as_ref().map(|&(_, until)| until).filter(|&until| now < until);
+        let tls = app.callback_tls.as_deref();
         let signatures = app.signatures;
         let schemes = [(signatures.aksk, Scheme::Aksk), (signatures.wsse, Scheme::Wsse)];
         Self {
@@ -246,6 +281,9 @@ impl<'a> AppAnswer<'a> {
             refuse_reused_nonce: signatures.refuse_reused_nonce,
             push_scheme: scheme_word(app.push_scheme),
             accept_any2xx: app.accept_any_2xx,
+            standard_webhooks: app.standard_webhooks,
+            callback_ca: tls.and_then(|tls| tls.ca.as_deref()),
+            callback_client_cert: tls.and_then(|tls| tls.client.as_ref()).map(|client| &*client.chain),
             old_secret_valid_until: time(old_until),
             created_at: format_rfc3339_millis(app.created_at),
         }
@@ -299,6 +337,7 @@ mod tests {
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
             "extensionDigits": 4, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,
+            "standardWebhooks": false, "callbackCa": null, "callbackClientCert": null,
             "oldSecretValidUntil": null, "createdAt": "2026-09-21T14:13:20.000Z"
         });
         assert_eq!(shown, expected);
@@ -326,6 +365,10 @@ mod tests {
             (r#""mode":"AXB","authSchemes":[]"#, "authSchemes"),
             (r#""mode":"AXB","authSchemes":["BASIC"]"#, "authSchemes"),
             (r#""mode":"AXB","pushScheme":"wsse""#, "pushScheme"),
+            (r#""mode":"AXB","standardWebhooks":"on""#, "standardWebhooks"),
+            (r#""mode":"AXB","callbackCa":true"#, "callbackCa"),
+            (r#""mode":"AXB","callbackClientCert":"a chain""#, "callbackClientKey"),
+            (r#""mode":"AXB","callbackClientKey":"a key""#, "callbackClientCert"),
             (r#""mode":"AXB","recordng":true"#, "recordng"),
             (r#""mode":"AXB","status":"active""#, "status"),
         ] {
@@ -335,6 +378,23 @@ mod tests {
         }
         assert_eq!(read(r#"{"mode":"AX"}"#).unwrap_err().field.as_deref(), Some("name"));
         assert_eq!(read(r#"{"name":"x"}"#).unwrap_err().field.as_deref(), Some("mode"));
+    }
+
+    #[test]
+    fn a_client_certificate_is_shown_and_its_key_is_not() {
+        let members =
+            r#""callbackClientCert":"a chain","callbackClientKey":"a key","callbackCa":"an authority""#;
+        let app = read(&format!(r#"{{"name":"demo","mode":"AXB",{members}}}"#)).unwrap();
+        let shown = serde_json::to_value(AppAnswer::of(&app, NOON)).unwrap();
+        assert_eq!(
+            (&shown["callbackClientCert"], &shown["callbackCa"]),
+            (&"a chain".into(), &"an authority".into())
+        );
+        assert!(!shown.to_string().contains("a key") && !format!("{app:?}").contains("a key"));
+        let taken_away = app_patch(br#"{"callbackClientCert":null}"#).unwrap();
+        assert_eq!(taken_away, [AppSetting::ClientCertificate(None)]);
+        let long = format!(r#"{{"callbackCa":"{}"}}"#, "x".repeat(PEM_BYTES_MAX + 1));
+        assert_eq!(app_patch(long.as_bytes()).unwrap_err().field.as_deref(), Some("callbackCa"));
     }
 
     #[test]

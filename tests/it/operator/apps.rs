@@ -19,7 +19,8 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
         "numberStatusUrl": "https://app.example.com/number", "smsNotifyUrl": "https://app.example.com/sms",
         "smsControlUrl": "http://app.example.com/control", "pushNumberStatus": true, "extensionDigits": 2,
         "flowLimitPerSecond": 300, "authSchemes": ["WSSE"], "acceptPlus8h": false, "refuseReusedNonce": true,
-        "pushScheme": "AKSK", "acceptAny2xx": true});
+        "pushScheme": "AKSK", "acceptAny2xx": true, "standardWebhooks": true, "callbackCa": null,
+        "callbackClientCert": null});
     let made = operator.ask("POST", "apps", &wanted).await;
     assert_eq!(made.status, 201, "{}", made.text());
     let mut expected = wanted.clone();
