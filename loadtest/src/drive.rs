@@ -1,4 +1,4 @@
-//! Puts load on a server and measures. Each load has a thread and a runtime of its own, so that the latency of one
+//! Puts load on a server and measures. Each load has threads and runtimes of its own, so that the latency of one
 //! does not contain the waiting of another inside this process.
 //!
 //! Closed loop: each connection asks again as soon as it is answered; a slow server is asked less. Open loop:
@@ -47,6 +47,29 @@ pub struct Load {
     pub connections: usize,
     /// When.
     pub pace: Pace,
+    /// On how many threads the connections are.
+    pub threads: usize,
+}
+
+impl Load {
+    /// One load for each thread, which together are this one.
+    fn split(&self) -> Vec<Self> {
+        let threads = self.threads.clamp(1, self.connections.max(1));
+        let share = |all: usize, which: usize| all / threads + usize::from(which < all % threads);
+        let part = |which| Self {
+            connections: share(self.connections, which),
+            pace: match self.pace {
+                Pace::Closed => Pace::Closed,
+                Pace::Open(per_second) => {
+                    let share = share(per_second as usize, which);
+                    Pace::Open(u32::try_from(share).expect("no more than the whole"))
+                }
+            },
+            threads: 1,
+            ..self.clone()
+        };
+        (0..threads).map(part).collect()
+    }
 }
 
 /// When requests start.
@@ -91,6 +114,13 @@ impl Tally {
         let latencies = Histogram::new_with_bounds(1, LATENCY_MAX, DIGITS).expect("the bounds are in order");
         Self { latencies, errors: BTreeMap::new() }
     }
+
+    fn add(&mut self, other: Self) {
+        self.latencies.add(&other.latencies).expect("both have the same bounds");
+        for (name, times) in other.errors {
+            *self.errors.entry(name).or_default() += times;
+        }
+    }
 }
 
 /// What a measurement came to.
@@ -105,12 +135,14 @@ pub struct Measured {
 }
 
 /// Puts the loads on the server together.
-pub fn drive(server: &Server, loads: Vec<Load>, window: Window) -> Result<Measured, Failed> {
+pub fn drive(server: &Server, loads: &[Load], window: Window) -> Result<Measured, Failed> {
     let (connected, all_connected) = mpsc::channel();
-    let threads: Vec<_> = loads.into_iter().map(|load| start(load, window, connected.clone())).collect();
-    drop(connected);
+    let start_all = |load: &Load| -> Vec<_> {
+        load.split().into_iter().map(|part| start(part, window, connected.clone())).collect()
+    };
+    let threads: Vec<Vec<_>> = loads.iter().map(start_all).collect();
     let mut starts = Vec::new();
-    for _ in &threads {
+    for _ in threads.iter().flatten() {
         starts.push(all_connected.recv()??);
     }
     let stopwatch = Stopwatch::start();
@@ -122,8 +154,12 @@ pub fn drive(server: &Server, loads: Vec<Load>, window: Window) -> Result<Measur
     pause_until(stopwatch, window.end());
     let (cpu, length) = (CpuTimes::now(server.id())?.since(before), stopwatch.elapsed().saturating_sub(from));
     let mut tallies = Vec::new();
-    for thread in threads {
-        tallies.push(thread.join().map_err(|_| "a load broke off")?);
+    for parts in threads {
+        let mut whole = Tally::new();
+        for part in parts {
+            whole.add(part.join().map_err(|_| "a load broke off")?);
+        }
+        tallies.push(whole);
     }
     Ok(Measured { tallies, cpu, length })
 }
@@ -312,12 +348,22 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::Numbering;
 
     #[test]
     fn a_timetable_is_even_and_ends_with_the_window() {
         assert_eq!(due_by(Duration::ZERO, 2_000), 0);
         assert_eq!(due_by(Duration::from_micros(1_499), 2_000), 2);
         assert_eq!(due_by(Duration::from_secs(6), 2_000), 12_000);
+    }
+
+    #[test]
+    fn the_parts_of_a_load_are_together_the_whole() {
+        let (target, traffic) = ("127.0.0.1:1".parse().unwrap(), Traffic::routes(Numbering { xs: 1 }, 1));
+        let whole = Load { target, traffic, connections: 7, pace: Pace::Open(1_001), threads: 2 };
+        let rate = |part: &Load| if let Pace::Open(per_second) = part.pace { per_second } else { 0 };
+        let parts: Vec<_> = whole.split().iter().map(|part| (part.connections, rate(part))).collect();
+        assert_eq!(parts, [(4, 501), (3, 500)]);
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub fn ladder(options: &Ladder, rung: Rung) -> Result<u64, Failed> {
                 Rung::Bind => (server.customer, Traffic::binds(numbering, bound, choose)),
                 Rung::Route => (server.switch, Traffic::routes(numbering, bound)),
             };
-            let load = Loading { target, traffic, connections, pace };
-            Ok(Figures::of(&drive(server, vec![load], ground.window)?, 0))
+            let load = Loading { target, traffic, connections, pace, threads: options.threads };
+            Ok(Figures::of(&drive(server, &[load], ground.window)?, 0))
         };
         let (mut ceiling, mut real) = (Vec::new(), Vec::new());
         for round in 1..=rounds.max(1) {
@@ -87,12 +87,14 @@ pub fn mixed(options: &Mixed) -> Result<u64, Failed> {
             traffic: Traffic::binds(numbering, bound, false),
             connections: options.connections,
             pace: options.bind_rate.map_or(Pace::Closed, Pace::Open),
+            threads: 1,
         };
         let routes = Loading {
             target: server.switch,
             traffic: Traffic::routes(numbering, bound),
             connections: options.route_connections,
             pace: Pace::Open(options.route_rate),
+            threads: 1,
         };
         vec![binds, routes]
     };
@@ -108,12 +110,12 @@ pub fn mixed(options: &Mixed) -> Result<u64, Failed> {
         let scene = Scene::make(&ground.parent, numbering, bound)?;
         if !options.no_ceiling {
             let server = Server::ceiling(&scene)?;
-            let measured = drive(&server, loads(&server), ground.window)?;
+            let measured = drive(&server, &loads(&server), ground.window)?;
             rows[0].rounds.push(Figures::of(&measured, 0));
             rows[1].rounds.push(Figures::of(&measured, 1));
         }
         let server = Server::real(&ground.binary, &scene)?;
-        let measured = drive(&server, loads(&server), ground.window)?;
+        let measured = drive(&server, &loads(&server), ground.window)?;
         rows[2].rounds.push(Figures::of(&measured, 0));
         rows[3].rounds.push(Figures::of(&measured, 1));
     }

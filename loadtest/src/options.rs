@@ -80,6 +80,9 @@ pub struct Ladder {
     /// Connections, one row of the table for each.
     #[arg(long, value_delimiter = ',', default_value = "64,512")]
     pub connections: Vec<usize>,
+    /// Threads of the load generator, which share the connections.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
     /// Open loop: so many requests per second whatever the answers do, latency from the intended start. Without it
     /// the loop is closed: each connection asks again as soon as it is answered.
     #[arg(long)]
