@@ -5,6 +5,7 @@
 //! whatever the order of arrival.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::customer::Mode;
 use super::id::{AppNo, BindingId, RowKey};
@@ -18,9 +19,9 @@ pub const SWITCH_ID_LEN_MAX: usize = 256;
 /// Most events kept of one call. A call has five; the rest is room for repeated alerting.
 pub const EVENTS_MAX: usize = 64;
 
-/// The switch's own id of a call: unique per call, 1 to 256 bytes.
+/// The switch's own id of a call: unique per call, 1 to 256 bytes. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallId(Box<str>);
+pub struct CallId(Arc<str>);
 
 impl CallId {
     /// `None` when the text is empty or too long.

@@ -136,7 +136,8 @@ impl PublicIds {
         mac.update(b"session");
         mac.update(call_id.as_bytes());
         let bytes = mac.finalize().into_bytes();
-        bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        let value = u128::from_be_bytes(bytes[..16].try_into().expect("a SHA-256 has more than 16 bytes"));
+        format!("{value:032x}")
     }
 
     fn tag(&self, purpose: &[u8], value: u64) -> u64 {

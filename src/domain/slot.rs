@@ -5,6 +5,7 @@
 //! decided by the rules in `ax.rs` and `axb.rs`.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
@@ -180,22 +181,25 @@ impl AxbSlot {
     }
 
     fn insert(&mut self, binding: Binding<Axb>) {
-        let (id, pair) = (binding.id, binding.relation.pair);
-        assert!(self.by_id(id).is_none(), "a binding stands on {} twice", binding.x);
-        for party in [pair.a(), pair.b()] {
-            assert!(self.by_party(party).is_none(), "party {party} stands on {} already", binding.x);
-        }
         if self.records.len() == self.records.capacity() {
             // Grow by an eighth, not twofold: at ten million bindings the slack would be hundreds of megabytes.
             self.records.reserve_exact(4 + self.records.len() / 8);
         }
         let at = u32::try_from(self.records.len()).expect("an X carries at most 5,000 pairs");
         self.records.push(binding);
-        let records = &self.records;
-        self.by_id.insert_unique(hash(id.get()), at, |&at| hash(records[at as usize].id.get()));
+        let (records, binding) = (&self.records, &self.records[at as usize]);
+        let key = |&at: &u32| hash(records[at as usize].id.get());
+        match self.by_id.entry(key(&at), |&other| records[other as usize].id == binding.id, key) {
+            Entry::Vacant(place) => drop(place.insert(at)),
+            Entry::Occupied(_) => panic!("a binding stands on {} twice", binding.x),
+        }
         for seat in [Seat::a(at), Seat::b(at)] {
             let key = |seat: &Seat| hash(seat.party(records).word());
-            self.by_party.insert_unique(key(&seat), seat, key);
+            let party = seat.party(records);
+            match self.by_party.entry(key(&seat), |other| other.party(records) == party, key) {
+                Entry::Vacant(place) => drop(place.insert(seat)),
+                Entry::Occupied(_) => panic!("party {party} stands on {} already", binding.x),
+            }
         }
     }
 

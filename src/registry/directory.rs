@@ -4,6 +4,8 @@
 //! The X entry owns its bindings. The other two maps hold only X numbers, so they cannot disagree about
 //! content, only about existence, and [`Directory::check_consistency`] looks for that.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dashmap::DashMap;
 
 use crate::domain::binding::{AnyBinding, Change};
@@ -29,6 +31,8 @@ pub struct Entry {
 pub struct Directory {
     entries: DashMap<XNumber, Entry>,
     by_binding: DashMap<BindingId, XNumber>,
+    /// How many bindings stand. Asked after each change, and asking the map looks at all of its shards.
+    bindings: AtomicUsize,
     /// AX: the X numbers of an A (`origNum` in a query).
     by_owner: DashMap<(AppNo, E164), Vec<XNumber>>,
 }
@@ -71,7 +75,7 @@ impl Directory {
 
     /// How many bindings stand.
     pub fn binding_count(&self) -> usize {
-        self.by_binding.len()
+        self.bindings.load(Ordering::Relaxed)
     }
 
     /// How many X numbers there are.
@@ -120,9 +124,15 @@ impl Directory {
             entry.slot.as_ref().map_or(0, XSlot::len)
         };
         match change {
-            Change::Bound(binding) => drop(self.by_binding.insert(binding.id(), x)),
+            Change::Bound(binding) => {
+                self.by_binding.insert(binding.id(), x);
+                self.bindings.fetch_add(1, Ordering::Relaxed);
+            }
             Change::Modified(_) => {}
-            Change::Unbound { binding, .. } => drop(self.by_binding.remove(&binding.id())),
+            Change::Unbound { binding, .. } => {
+                self.by_binding.remove(&binding.id());
+                self.bindings.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         u32::try_from(load).expect("an X carries at most 5,000 pairs")
     }
@@ -131,6 +141,7 @@ impl Directory {
     pub fn clear(&self) {
         self.entries.clear();
         self.by_binding.clear();
+        self.bindings.store(0, Ordering::Relaxed);
         self.by_owner.clear();
     }
 
@@ -153,8 +164,10 @@ impl Directory {
                 }
             }
         }
-        if bindings != self.by_binding.len() {
-            problems.push(format!("{bindings} bindings stand, {} are known by id", self.by_binding.len()));
+        let (known, counted) = (self.by_binding.len(), self.binding_count());
+        if bindings != known || bindings != counted {
+            let what = format!("{bindings} bindings stand, {known} are known by id, {counted} are counted");
+            problems.push(what);
         }
         let known: usize = self.by_owner.iter().map(|owned| owned.len()).sum();
         if owners != known {

@@ -435,16 +435,16 @@ fn on_own(
     Ok(decided.unwrap_or(Err(Refusal::XNotOwned))?)
 }
 
-fn touches(change: &Change) -> Vec<Touch> {
+fn touches(change: &Change) -> [Touch; 3] {
     match change.binding() {
         AnyBinding::Ax(binding) => {
             let owner = Touch::Owner(binding.app, binding.relation.a);
-            vec![Touch::Binding(binding.id), Touch::Number(binding.x), owner]
+            [Touch::Binding(binding.id), Touch::Number(binding.x), owner]
         }
         AnyBinding::Axb(binding) => {
             let pair = binding.relation.pair;
             let party = |party| Touch::Party(binding.x, party);
-            vec![Touch::Binding(binding.id), party(pair.a()), party(pair.b())]
+            [Touch::Binding(binding.id), party(pair.a()), party(pair.b())]
         }
     }
 }

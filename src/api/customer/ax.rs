@@ -16,8 +16,10 @@ use crate::wire::customer::{
 use crate::wire::fields::Fields;
 use crate::wire::result_code::ResultCode;
 
-pub(super) async fn bind(engine: &Engine, app: &CustomerApp, fields: &Fields) -> Result<Reply, Rejection> {
-    match carry_out(engine, app, bind_command(engine, fields)?, Asked::Bind).await? {
+pub(super) async fn bind(engine: &Engine, app: &CustomerApp, fields: Fields) -> Result<Reply, Rejection> {
+    let command = bind_command(engine, &fields)?;
+    drop(fields);
+    match carry_out(engine, app, command, Asked::Bind).await? {
         Done::Stands(AnyBinding::Ax(binding)) => {
             Ok(json(200, &AxBound::of(&binding, &engine.shared().origin.ids)))
         }

@@ -90,8 +90,8 @@ pub struct CustomerApi {
 }
 
 impl Service for CustomerApi {
-    async fn call(&self, mut request: Request) -> Reply {
-        let answered = self.answer(&mut request).await;
+    async fn call(&self, request: Request) -> Reply {
+        let answered = self.answer(request).await;
         let metrics = &self.engine.shared().metrics;
         let (reply, code) = match answered {
             Ok(reply) => (reply, ResultCode::Success),
@@ -114,7 +114,7 @@ impl Service for CustomerApi {
 }
 
 impl CustomerApi {
-    async fn answer(&self, request: &mut Request) -> Result<Reply, Rejection> {
+    async fn answer(&self, mut request: Request) -> Result<Reply, Rejection> {
         let operation = Operation::at(&request.method, request.path())
             .ok_or(Rejection::invalid("No such URI.", Some(404)))?;
         let shared = self.engine.shared();
@@ -125,27 +125,29 @@ impl CustomerApi {
         if !self.engine.is_serving() {
             return Err(Rejection::new(ResultCode::InternalError));
         }
-        let fields = fields(operation, request).await?;
-        self.carry_out(operation, &admitted, &fields).await
+        let fields = fields(operation, &mut request).await?;
+        // While a command waits for its commit, many others come and go: what it no longer needs is let go first.
+        drop(request);
+        self.carry_out(operation, &admitted, fields).await
     }
 
     async fn carry_out(
         &self,
         operation: Operation,
         admitted: &Admitted,
-        fields: &Fields,
+        fields: Fields,
     ) -> Result<Reply, Rejection> {
         let (engine, app) = (&self.engine, &*admitted.app);
         match operation {
             Operation::BindAx => ax::bind(engine, app, fields).await,
-            Operation::UnbindAx => ax::unbind(engine, app, fields).await,
-            Operation::ModifyAx => ax::modify(engine, app, fields).await,
-            Operation::QueryAx => engine.read(|_| ax::query(engine, app, fields))?,
-            Operation::SetNextCallee => ax::set_next_callee(engine, app, fields).await,
+            Operation::UnbindAx => ax::unbind(engine, app, &fields).await,
+            Operation::ModifyAx => ax::modify(engine, app, &fields).await,
+            Operation::QueryAx => engine.read(|_| ax::query(engine, app, &fields))?,
+            Operation::SetNextCallee => ax::set_next_callee(engine, app, &fields).await,
             Operation::BindAxb => axb::bind(engine, app, fields).await,
-            Operation::UnbindAxb => axb::unbind(engine, app, fields).await,
-            Operation::ModifyAxb => axb::modify(engine, app, fields).await,
-            Operation::QueryAxb => engine.read(|_| axb::query(engine, app, fields))?,
+            Operation::UnbindAxb => axb::unbind(engine, app, &fields).await,
+            Operation::ModifyAxb => axb::modify(engine, app, &fields).await,
+            Operation::QueryAxb => engine.read(|_| axb::query(engine, app, &fields))?,
         }
     }
 }

@@ -1,0 +1,145 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Drives a real privnum server over sockets, beside its bare ceiling in the same run.
+///
+/// Every figure depends on the machine and on what else runs on it: trust the ratios.
+#[derive(Debug, Parser)]
+pub struct Cli {
+    /// What to measure.
+    #[command(subcommand)]
+    pub mode: Mode,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum Mode {
+    /// Durable AXB binds.
+    Bind(Ladder),
+    /// Route questions of a switch.
+    Route(Ladder),
+    /// Route questions at a fixed rate while binds run.
+    Mixed(Mixed),
+    /// Start-up time and memory with many bindings.
+    #[command(visible_alias = "memory")]
+    Load(Load),
+    /// The bare ceiling by itself; the other modes start it.
+    #[command(hide = true)]
+    Ceiling {
+        /// The configuration file of the server it stands in for.
+        #[arg(long)]
+        config: PathBuf,
+    },
+}
+
+/// What every mode can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Length of one measurement in seconds, after the warm-up.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Seconds of load before a measurement counts.
+    #[arg(long, default_value_t = 1.0)]
+    pub warm_up: f64,
+    /// How often everything is measured, ceiling and server in turn; the table shows the median.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// X numbers. Each carries at most 5,000 bindings.
+    #[arg(long, default_value_t = 1_000)]
+    pub numbers: u64,
+    /// The privnum binary to measure, instead of the one of this workspace.
+    #[arg(long)]
+    pub server: Option<PathBuf>,
+    /// Where data folders are made; not a memory file system, or durable means nothing. Default: beside this binary.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
+impl Common {
+    /// Length of one measurement.
+    pub fn window(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.max(0.1))
+    }
+
+    /// Load before it.
+    pub fn warm_up(&self) -> Duration {
+        Duration::from_secs_f64(self.warm_up.max(0.0))
+    }
+}
+
+/// Options of `bind` and `route`.
+#[derive(Args, Clone, Debug)]
+pub struct Ladder {
+    /// For every mode.
+    #[command(flatten)]
+    pub common: Common,
+    /// Connections, one row of the table for each.
+    #[arg(long, value_delimiter = ',', default_value = "64,512")]
+    pub connections: Vec<usize>,
+    /// Threads of the load generator, which share the connections.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Open loop: so many requests per second whatever the answers do, latency from the intended start. Without it
+    /// the loop is closed: each connection asks again as soon as it is answered.
+    #[arg(long)]
+    pub rate: Option<u32>,
+    /// Bindings that stand before the measurement begins.
+    #[arg(long, default_value_t = 100_000)]
+    pub preload: u64,
+    /// Binds name no X number but let the gateway choose one by area.
+    #[arg(long)]
+    pub choose: bool,
+    /// Leave the ceiling out, and with it the ratio.
+    #[arg(long)]
+    pub no_ceiling: bool,
+}
+
+/// Options of `mixed`.
+#[derive(Args, Clone, Debug)]
+pub struct Mixed {
+    /// For every mode.
+    #[command(flatten)]
+    pub common: Common,
+    /// Connections that bind.
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// Binds per second, open loop. Without it the loop is closed: as many as the gateway takes.
+    #[arg(long)]
+    pub bind_rate: Option<u32>,
+    /// Connections that ask for routes.
+    #[arg(long, default_value_t = 16)]
+    pub route_connections: usize,
+    /// Route questions per second, open loop.
+    #[arg(long, default_value_t = 2_000)]
+    pub route_rate: u32,
+    /// Bindings that stand before the measurement begins; the routes ask for them.
+    #[arg(long, default_value_t = 100_000)]
+    pub preload: u64,
+    /// Leave the ceiling out.
+    #[arg(long)]
+    pub no_ceiling: bool,
+}
+
+/// Options of `load`.
+#[derive(Args, Clone, Debug)]
+pub struct Load {
+    /// The privnum binary to measure, instead of the one of this workspace.
+    #[arg(long)]
+    pub server: Option<PathBuf>,
+    /// Where data folders are made. Default: beside this binary.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Bindings.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub bindings: u64,
+    /// Bindings on each X number, at most 5,000.
+    #[arg(long, default_value_t = 100)]
+    pub per_x: u64,
+    /// How often the server is started; the table shows the median.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+}
