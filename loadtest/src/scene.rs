@@ -125,6 +125,8 @@ pub fn app(now: Timestamp) -> CustomerApp {
         suspended: false,
         signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Wsse,
+        standard_webhooks: false,
+        callback_tls: None,
         accept_any_2xx: false,
         created_at: now,
     }
