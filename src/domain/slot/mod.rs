@@ -4,11 +4,13 @@
 //! [`XSlot::apply`] is the only way a slot changes. It asserts, it does not check: what it is given has been
 //! decided by the rules in `ax.rs` and `axb.rs`.
 
-use hashbrown::HashTable;
+mod axb;
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
-use super::binding::{AnyBinding, Ax, Axb, Binding, Change};
+pub use self::axb::AxbSlot;
+use super::binding::{AnyBinding, Ax, Binding, Change};
 use super::id::BindingId;
 use super::number::E164;
 use super::time::Timestamp;
@@ -75,10 +77,7 @@ impl XSlot {
             Self::Ax(binding) if binding.is_live(now) => see(binding.id),
             Self::Ax(_) => {}
             Self::Axb(slot) => {
-                slot.records
-                    .iter()
-                    .filter(|binding| binding.is_live(now))
-                    .for_each(|binding| see(binding.id));
+                slot.iter().filter(|binding| binding.is_live(now)).for_each(|binding| see(binding.id));
             }
         }
     }
@@ -115,131 +114,6 @@ impl XSlot {
     }
 }
 
-/// The pairs on one X: one array of records and two small indexes of array positions.
-#[derive(Clone, Default)]
-pub struct AxbSlot {
-    records: Vec<Binding<Axb>>,
-    by_party: HashTable<Seat>,
-    by_id: HashTable<u32>,
-}
-
-/// Where a party stands: the array position of its record, and whether it is A or B there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Seat(u32);
-
-impl Seat {
-    const fn a(at: u32) -> Self {
-        Self(at << 1)
-    }
-
-    const fn b(at: u32) -> Self {
-        Self(at << 1 | 1)
-    }
-
-    const fn at(self) -> usize {
-        (self.0 >> 1) as usize
-    }
-
-    fn party(self, records: &[Binding<Axb>]) -> E164 {
-        let pair = records[self.at()].relation.pair;
-        if self.0 & 1 == 0 { pair.a() } else { pair.b() }
-    }
-}
-
-impl AxbSlot {
-    /// How many pairs stand here.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether no pair stands here.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// The binding in which `party` is A or B.
-    pub fn by_party(&self, party: E164) -> Option<&Binding<Axb>> {
-        let seat = self.by_party.find(hash(party.word()), |seat| seat.party(&self.records) == party)?;
-        Some(&self.records[seat.at()])
-    }
-
-    /// The binding with this id.
-    pub fn by_id(&self, id: BindingId) -> Option<&Binding<Axb>> {
-        self.position(id).map(|at| &self.records[at as usize])
-    }
-
-    /// All bindings, oldest first.
-    pub fn in_order(&self) -> Vec<&Binding<Axb>> {
-        let mut records: Vec<_> = self.records.iter().collect();
-        records.sort_unstable_by_key(|binding| binding.id);
-        records
-    }
-
-    fn position(&self, id: BindingId) -> Option<u32> {
-        self.by_id.find(hash(id.get()), |&at| self.records[at as usize].id == id).copied()
-    }
-
-    fn insert(&mut self, binding: Binding<Axb>) {
-        let (id, pair) = (binding.id, binding.relation.pair);
-        assert!(self.by_id(id).is_none(), "a binding stands on {} twice", binding.x);
-        for party in [pair.a(), pair.b()] {
-            assert!(self.by_party(party).is_none(), "party {party} stands on {} already", binding.x);
-        }
-        if self.records.len() == self.records.capacity() {
-            // Grow by an eighth, not twofold: at ten million bindings the slack would be hundreds of megabytes.
-            self.records.reserve_exact(4 + self.records.len() / 8);
-        }
-        let at = u32::try_from(self.records.len()).expect("an X carries at most 5,000 pairs");
-        self.records.push(binding);
-        let records = &self.records;
-        self.by_id.insert_unique(hash(id.get()), at, |&at| hash(records[at as usize].id.get()));
-        for seat in [Seat::a(at), Seat::b(at)] {
-            let key = |seat: &Seat| hash(seat.party(records).word());
-            self.by_party.insert_unique(key(&seat), seat, key);
-        }
-    }
-
-    fn remove(&mut self, id: BindingId) -> Option<Binding<Axb>> {
-        let at = self.position(id)?;
-        self.forget(at);
-        let last = u32::try_from(self.records.len() - 1).expect("an X carries at most 5,000 pairs");
-        if at != last {
-            self.renumber(last, at);
-        }
-        Some(self.records.swap_remove(at as usize))
-    }
-
-    /// Drops the index entries that point at `at`.
-    fn forget(&mut self, at: u32) {
-        let id = self.records[at as usize].id;
-        let entry = self.by_id.find_entry(hash(id.get()), |&found| found == at);
-        entry.ok().expect("every record is indexed by id").remove();
-        for seat in [Seat::a(at), Seat::b(at)] {
-            let entry =
-                self.by_party.find_entry(hash(seat.party(&self.records).word()), |&found| found == seat);
-            entry.ok().expect("every record is indexed by both parties").remove();
-        }
-    }
-
-    /// Lets the index entries that point at `from` point at `to`.
-    fn renumber(&mut self, from: u32, to: u32) {
-        let id = self.records[from as usize].id;
-        let entry = self.by_id.find_mut(hash(id.get()), |&found| found == from);
-        *entry.expect("every record is indexed by id") = to;
-        for (old, new) in [(Seat::a(from), Seat::a(to)), (Seat::b(from), Seat::b(to))] {
-            let key = hash(old.party(&self.records).word());
-            let entry = self.by_party.find_mut(key, |&found| found == old);
-            *entry.expect("every record is indexed by both parties") = new;
-        }
-    }
-}
-
-impl std::fmt::Debug for AxbSlot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.in_order()).finish()
-    }
-}
-
 /// Hashes with a key drawn once per process: parties are chosen by customers, who must not be able to pile
 /// them onto one bucket. Which bucket a number falls into decides nothing.
 fn hash(word: u64) -> u64 {
@@ -251,11 +125,10 @@ fn hash(word: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::binding::{Expiry, Terms, UnbindCause};
-    use super::super::id::{AppNo, RowKey};
-    use super::super::number::{Pair, XNumber};
-    use super::super::time::Timestamp;
     use super::*;
+    use crate::domain::binding::{Axb, Expiry, Terms, UnbindCause};
+    use crate::domain::id::{AppNo, RowKey};
+    use crate::domain::number::{Pair, XNumber};
 
     fn number(n: u64) -> E164 {
         E164::from_word(8_613_800_000_000 + n).unwrap()
