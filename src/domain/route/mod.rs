@@ -1,13 +1,14 @@
 //! Where a call to an X number goes. The one function that decides who is connected with whom.
 
-use std::fmt;
+mod reject;
+
 use std::time::Duration;
 
+pub use self::reject::RejectCause;
 use super::binding::{Ax, Axb, Binding, Terms};
-use super::customer::{Mode, NumberRecord, NumberStatus};
+use super::customer::{Mode, NumberRecord};
 use super::id::BindingId;
 use super::number::{CallingParty, E164, XNumber};
-use super::release::StateCode;
 use super::slot::XSlot;
 use super::time::Timestamp;
 
@@ -72,115 +73,6 @@ pub struct Reject {
     pub cause: RejectCause,
     /// The binding the call would have used, when there is one.
     pub through: Option<Through>,
-}
-
-/// Why a call is refused (callbacks 8 has the state codes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectCause {
-    /// The dialled number is not one of ours.
-    UnknownNumber,
-    /// The caller is withheld or no number in global form.
-    CallerUnusable,
-    /// X is suspended or unavailable.
-    NumberUnusable(NumberStatus),
-    /// The app that owns X is suspended.
-    AppSuspended,
-    /// AXB: the caller stands in no live binding on X.
-    NoAxbBinding,
-    /// AX: nothing is bound on X.
-    NoAxBinding,
-    /// The binding does not let this side start a call.
-    Direction,
-    /// AX: A dialled X and no temporary callee was set.
-    NoNextCallee,
-    /// AX: A dialled X and the temporary callee's time is over.
-    NextCalleeExpired,
-}
-
-impl RejectCause {
-    /// Every cause, for tests and tables.
-    pub const ALL: [Self; 9] = [
-        Self::UnknownNumber,
-        Self::CallerUnusable,
-        Self::NumberUnusable(NumberStatus::Suspended),
-        Self::AppSuspended,
-        Self::NoAxbBinding,
-        Self::NoAxBinding,
-        Self::Direction,
-        Self::NoNextCallee,
-        Self::NextCalleeExpired,
-    ];
-
-    /// The state code that the customer is told (callbacks 8).
-    pub const fn state_code(self) -> StateCode {
-        match self {
-            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
-            Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
-            Self::AppSuspended => StateCode::APP_SUSPENDED,
-            Self::NoAxBinding => StateCode::NO_PERMISSION,
-            Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
-            Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
-            Self::NextCalleeExpired => StateCode::NO_CALLBACK_RECORD,
-        }
-    }
-
-    /// The SIP status and the Q.850 cause that the switch gives the caller.
-    pub const fn sip_and_q850(self) -> (u16, u16) {
-        match self {
-            Self::UnknownNumber => (404, 1),
-            _ => (403, 21),
-        }
-    }
-
-    /// The word in the store and the operator API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownNumber => "unknownNumber",
-            Self::CallerUnusable => "callerUnusable",
-            Self::NumberUnusable(_) => "numberUnusable",
-            Self::AppSuspended => "appSuspended",
-            Self::NoAxbBinding => "noAxbBinding",
-            Self::NoAxBinding => "noAxBinding",
-            Self::Direction => "direction",
-            Self::NoNextCallee => "noNextCallee",
-            Self::NextCalleeExpired => "nextCalleeExpired",
-        }
-    }
-
-    /// The reason in words, with the numbers masked: for the switch's log and the operator.
-    pub fn in_words(self, caller: CallingParty, called: Option<XNumber>) -> String {
-        let x = Shown(called.map(XNumber::number));
-        let from = match caller {
-            CallingParty::Number(number) => Shown(Some(number)),
-            CallingParty::Withheld | CallingParty::Unusable => Shown(None),
-        };
-        match self {
-            Self::UnknownNumber => format!("{x} is not one of this gateway's numbers"),
-            Self::CallerUnusable => {
-                let kind = if caller == CallingParty::Withheld { "withheld" } else { "not in global form" };
-                format!("the caller's number is {kind}; call to {x}")
-            }
-            Self::NumberUnusable(status) => format!("{x} carries no calls, its status is {}", status.code()),
-            Self::AppSuspended => format!("the app that owns {x} is suspended"),
-            Self::NoAxbBinding => format!("no binding of {from} on {x}"),
-            Self::NoAxBinding => format!("nothing is bound on {x}"),
-            Self::Direction => format!("the binding on {x} does not let {from} start a call"),
-            Self::NoNextCallee => format!("{from} dialled {x}, but no temporary callee is set"),
-            Self::NextCalleeExpired => format!("{from} dialled {x}, but the temporary callee has expired"),
-        }
-    }
-}
-
-/// A number that may be missing, masked.
-struct Shown(Option<E164>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => number.fmt(f),
-            None => f.write_str("an unusable number"),
-        }
-    }
 }
 
 /// Decides where a call from `caller` to the dialled number goes at `now`.
