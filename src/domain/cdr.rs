@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::binding::LastCaller;
 use super::call::{Call, CallId, Cdr, Stage};
-use super::id::{AppNo, RowKey};
-use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy};
+use super::customer::Mode;
+use super::extension::Extension;
+use super::id::{AppNo, BindingId, RowKey};
+use super::number::CallingParty;
+use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, StateCode};
 use super::route::Route;
 use super::time::Timestamp;
 
@@ -27,10 +31,6 @@ impl Call {
     /// Why the call ended, as far as the reports tell. A call without an end counts as ended by nobody.
     pub fn release(&self) -> Release {
         let released = self.event(Stage::Released);
-        let rejected_with = match self.decision.as_ref().map(|decision| &decision.route) {
-            Some(Route::Reject(reject)) => Some(reject.cause.state_code()),
-            _ => None,
-        };
         let report = ReleaseReport {
             sip: released.and_then(|event| event.sip),
             q850: released.and_then(|event| event.q850),
@@ -40,9 +40,51 @@ impl Call {
             forwarded: self.reached(Stage::Outgoing).is_some(),
             alerted: self.reached(Stage::Alerting).is_some(),
             answered: self.was_answered(),
-            rejected_with,
+            rejected_with: self.rejected_with(report),
         };
         Release::of(report, progress)
+    }
+
+    /// The cause of the gateway's own doing. A switch that gave up waiting for an extension without asking again
+    /// has done what the gateway would have told it.
+    fn rejected_with(&self, report: ReleaseReport) -> Option<StateCode> {
+        let given_up =
+            matches!(report.by, Some(ReleasedBy::Timeout | ReleasedBy::MaxDuration | ReleasedBy::Switch));
+        match &self.decision.as_ref()?.route {
+            Route::Reject(reject) => Some(reject.cause.state_code()),
+            Route::Collect(_) if given_up && report.sip != Some(487) && !self.was_forwarded() => {
+                Some(StateCode::EMPTY_EXTENSION)
+            }
+            Route::Collect(_) | Route::Connect(_) => None,
+        }
+    }
+
+    /// Whether the switch dialled the real callee: any of its reports says so.
+    fn was_forwarded(&self) -> bool {
+        Stage::FORWARDED.into_iter().any(|stage| self.reached(stage).is_some())
+    }
+
+    /// Whom A reaches by dialling X after this call: the binding it is noted for, and the caller. `None` unless
+    /// the call led to an A of AXE and the switch has dialled that A.
+    pub fn to_call_back(&self) -> Option<(BindingId, LastCaller)> {
+        let decision = self.decision.as_ref()?;
+        let (Route::Connect(connect), CallingParty::Number(caller)) = (&decision.route, decision.caller)
+        else {
+            return None;
+        };
+        if decision.mode != Some(Mode::Axe) || connect.through.a_calls {
+            return None;
+        }
+        let dialled = self.events.iter().filter(|event| Stage::FORWARDED.contains(&event.stage));
+        // A switch whose clock is ahead must not keep later callers out.
+        let at = dialled.map(|event| event.at.min(event.received_at)).min()?;
+        Some((connect.through.subscription, LastCaller { caller, at }))
+    }
+
+    /// The extension that the call is about: that of its binding, else what the caller keyed.
+    fn extension(&self) -> Option<Extension> {
+        let of_binding = self.through().and_then(|through| through.extension);
+        of_binding.or_else(|| self.event(Stage::Collected)?.digits.as_deref().and_then(Extension::parse))
     }
 
     /// Whether the callee answered: an answer event says so, or the end does.
@@ -100,6 +142,7 @@ impl Call {
                 Some(through) => u8::from(through.a_calls),
             },
             subscription: through.map(|through| through.subscription),
+            extension: self.extension(),
             user_data: through.and_then(|through| through.user_data.clone()),
             call_in: self.reached(Stage::Incoming),
             forward_start,
@@ -116,10 +159,14 @@ impl Call {
 
     /// SIP 200 in the end event means that a dialog had been set up.
     fn end_says_answered(&self) -> bool {
-        let rejected =
-            matches!(self.decision.as_ref().map(|decision| &decision.route), Some(Route::Reject(_)));
+        // Neither was a call answered that went no further than the gateway's prompt.
+        let connected = match self.decision.as_ref().map(|decision| &decision.route) {
+            Some(Route::Connect(_)) | None => true,
+            Some(Route::Collect(_)) => self.was_forwarded(),
+            Some(Route::Reject(_)) => false,
+        };
         self.event(Stage::Released).is_some_and(|event| {
-            !rejected && (event.sip == Some(200) || event.by == Some(ReleasedBy::MaxDuration))
+            connected && (event.sip == Some(200) || event.by == Some(ReleasedBy::MaxDuration))
         })
     }
 
@@ -198,5 +245,160 @@ impl ClosingQueue {
         }
         self.closes_at.retain(|_, at| *at > now);
         calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::call::{Basis, CallEvent, Decision};
+    use crate::domain::number::{E164, XNumber};
+    use crate::domain::route::{Collect, Connect, Reject, RejectCause, Through};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn number(n: u64) -> E164 {
+        E164::from_word(8_613_800_000_000 + n).unwrap()
+    }
+
+    fn event(stage: Stage, secs: u64) -> CallEvent {
+        CallEvent {
+            event_id: format!("{stage:?}").into(),
+            stage,
+            at: at(secs),
+            received_at: at(secs),
+            caller: None,
+            called: None,
+            digits: None,
+            sip: None,
+            q850: None,
+            by: None,
+        }
+    }
+
+    fn released(by: ReleasedBy, sip: u16) -> CallEvent {
+        CallEvent { by: Some(by), sip: Some(sip), ..event(Stage::Released, 90) }
+    }
+
+    fn keyed(digits: &str) -> CallEvent {
+        CallEvent { digits: Some(digits.into()), ..event(Stage::Collected, 20) }
+    }
+
+    fn collect() -> Route {
+        Route::Collect(Collect { tone: None, digits: 4 })
+    }
+
+    fn connect(a_calls: bool) -> Route {
+        let extension = Extension::parse("0042");
+        let through = Through { subscription: RowKey::floor(7), a_calls, extension, user_data: None };
+        Route::Connect(Box::new(Connect {
+            callee: number(1),
+            display: XNumber::new(number(999)),
+            through,
+            max_duration: None,
+            record: false,
+            caller_tone: None,
+            record_tone: None,
+            last_minute_tone: None,
+        }))
+    }
+
+    fn reject(cause: RejectCause) -> Route {
+        Route::Reject(Reject { cause, through: None, tone: None })
+    }
+
+    fn call(mode: Mode, route: Route, events: Vec<CallEvent>) -> Call {
+        let mut call = Call::new(RowKey::floor(1), CallId::new("c").unwrap(), "s".into());
+        call.decision = Some(Decision {
+            at: at(10),
+            caller: CallingParty::Number(number(2)),
+            called: Some(number(999)),
+            app: Some(AppNo(1)),
+            mode: Some(mode),
+            route,
+            basis: Basis::Asked,
+        });
+        call.events = events;
+        call
+    }
+
+    #[test]
+    fn a_caller_without_an_extension_is_told_apart_from_one_with_a_wrong_one() {
+        use ReleasedBy::{Caller, Gateway, Switch, Timeout};
+        for (route, keyed_before, end, state) in [
+            (collect(), None, released(Caller, 487), 7516),
+            (collect(), Some("0042"), released(Caller, 487), 7516),
+            (collect(), None, released(Timeout, 408), 8033),
+            (collect(), None, released(Switch, 403), 8033),
+            (collect(), None, released(Switch, 487), 7516),
+            (reject(RejectCause::EmptyExtension), Some(""), released(Gateway, 403), 8033),
+            (reject(RejectCause::NoAxeBinding), Some("0042"), released(Gateway, 403), 8022),
+            (reject(RejectCause::NobodyToCallBack), None, released(Gateway, 403), 8019),
+        ] {
+            let events = keyed_before.map(keyed).into_iter().chain([event(Stage::Incoming, 10), end]);
+            let call = call(Mode::Axe, route, events.collect());
+            let cdr = call.cdr(RowKey::floor(2), at(100)).unwrap();
+            assert_eq!((cdr.release.state.number(), cdr.release.fail_reason), (state, state), "{call:?}");
+            assert_eq!((cdr.direction, cdr.answer), (2, None));
+        }
+    }
+
+    #[test]
+    fn a_dialog_that_was_only_set_up_for_the_prompt_was_not_answered() {
+        let events = vec![event(Stage::Incoming, 10), released(ReleasedBy::Caller, 200)];
+        assert!(!call(Mode::Axe, collect(), events).was_answered());
+    }
+
+    #[test]
+    fn the_extension_in_a_cdr_is_that_of_the_binding_or_else_what_was_keyed() {
+        let extension = |route, events| {
+            let cdr = call(Mode::Axe, route, events).cdr(RowKey::floor(2), at(100)).unwrap();
+            cdr.extension.map(|extension| extension.to_string())
+        };
+        assert_eq!(extension(connect(false), vec![keyed("0042")]).as_deref(), Some("0042"));
+        assert_eq!(extension(connect(true), vec![]).as_deref(), Some("0042"));
+        let wrong = || reject(RejectCause::NoAxeBinding);
+        assert_eq!(extension(wrong(), vec![keyed("0777")]).as_deref(), Some("0777"));
+        assert_eq!(extension(wrong(), vec![keyed("77777")]), None);
+        assert_eq!(extension(wrong(), vec![]), None);
+    }
+
+    #[test]
+    fn only_a_call_in_which_a_was_dialled_can_be_called_back() {
+        let dialled = || vec![event(Stage::Alerting, 31), event(Stage::Outgoing, 30)];
+        let last = |call: &Call| call.to_call_back().map(|(id, last)| (id, last.caller, last.at));
+        let expected = Some((RowKey::floor(7), number(2), at(30)));
+        assert_eq!(last(&call(Mode::Axe, connect(false), dialled())), expected);
+        for (mode, route, events) in [
+            (Mode::Axe, connect(false), vec![event(Stage::Incoming, 10)]),
+            (Mode::Axe, connect(true), dialled()),
+            (Mode::Axe, collect(), dialled()),
+            (Mode::Axe, reject(RejectCause::NoAxeBinding), dialled()),
+            (Mode::Axb, connect(false), dialled()),
+        ] {
+            assert_eq!(last(&call(mode, route, events)), None);
+        }
+    }
+
+    #[test]
+    fn a_switch_whose_clock_is_ahead_does_not_keep_later_callers_out() {
+        let ahead = CallEvent { at: at(9_000), received_at: at(30), ..event(Stage::Outgoing, 30) };
+        let call = call(Mode::Axe, connect(false), vec![ahead]);
+        assert_eq!(call.to_call_back().map(|(_, last)| last.at), Some(at(30)));
+    }
+
+    #[test]
+    fn a_call_that_waits_for_digits_is_swept_like_any_silent_one() {
+        let patience = Patience {
+            silence: Duration::from_secs(60),
+            grace: Duration::from_secs(1),
+            answer: Duration::from_secs(1),
+        };
+        let call = call(Mode::Axe, collect(), vec![event(Stage::Incoming, 10)]);
+        assert_eq!(call.silent_until(patience), Some(at(70)));
     }
 }

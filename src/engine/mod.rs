@@ -35,9 +35,9 @@ use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
 use crate::domain::id::{AppNo, RowKey};
-use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
-use crate::domain::route::Route;
+use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, Staging};
@@ -143,18 +143,14 @@ impl Engine {
     }
 
     /// Answers the switch's question for a route, from memory alone.
-    pub fn route(
-        &self,
-        id: &CallId,
-        caller: CallingParty,
-        called: Option<E164>,
-    ) -> Result<Arc<Decision>, Unserved> {
+    pub fn route(&self, id: &CallId, setup: CallSetup<'_>) -> Result<Arc<Decision>, Unserved> {
         if !self.is_serving() {
             return Err(Unserved::NotServing);
         }
-        let decision = self.shared.registry.route(id, caller, called, self.shared.clock.now());
+        let decision = self.shared.registry.route(id, setup, self.shared.clock.now());
         let answer = match &decision.route {
             Route::Connect(_) => "connect",
+            Route::Collect(_) => "collect",
             Route::Reject(reject) => reject.cause.as_str(),
         };
         self.shared.metrics.routes.with_label_values(&[answer]).inc();

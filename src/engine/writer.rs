@@ -243,6 +243,7 @@ impl Writer {
                     self.staging.put_number(&record);
                     shared.registry.directory.put_number(record, None);
                 }
+                Effect::Called(binding, caller) => shared.registry.directory.note_caller(binding, caller),
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
                 Effect::Enqueue(delivery) => {

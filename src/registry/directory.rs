@@ -6,7 +6,7 @@
 
 use dashmap::DashMap;
 
-use crate::domain::binding::{AnyBinding, Change};
+use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::customer::NumberRecord;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, XNumber};
@@ -104,6 +104,14 @@ impl Directory {
         }
     }
 
+    /// Notes who called through an AXE binding, if it still stands.
+    pub fn note_caller(&self, id: BindingId, caller: LastCaller) {
+        let Some(mut entry) = self.x_of(id).and_then(|x| self.entries.get_mut(&x)) else { return };
+        if let Some(XSlot::Axe(slot)) = &mut entry.slot {
+            slot.note_caller(id, caller);
+        }
+    }
+
     /// Absorbs a change that is durable. Returns how many bindings the X number carries now.
     pub fn apply(&self, change: &Change) -> u32 {
         let binding = change.binding();
@@ -124,7 +132,7 @@ impl Directory {
             Change::Modified(_) => {}
             Change::Unbound { binding, .. } => drop(self.by_binding.remove(&binding.id())),
         }
-        u32::try_from(load).expect("an X carries at most 5,000 pairs")
+        u32::try_from(load).expect("an X carries at most 9,999 bindings")
     }
 
     /// Forgets everything.
@@ -174,6 +182,6 @@ impl Directory {
 const fn owner(slot: &XSlot) -> Option<E164> {
     match slot {
         XSlot::Ax(binding) => Some(binding.relation.a),
-        XSlot::Axb(_) => None,
+        XSlot::Axb(_) | XSlot::Axe(_) => None,
     }
 }

@@ -1,26 +1,38 @@
 //! Where a call to an X number goes. The one function that decides who is connected with whom.
 
+mod axe;
 mod reject;
 
 use std::time::Duration;
 
+use self::axe::route_axe;
 pub use self::reject::RejectCause;
 use super::binding::{Ax, Axb, Binding, Terms};
-use super::customer::{Mode, NumberRecord};
+use super::customer::{CustomerApp, Mode, NumberRecord};
+use super::extension::Extension;
 use super::id::BindingId;
 use super::number::{CallingParty, E164, XNumber};
-use super::slot::XSlot;
+use super::slot::{AxeSlot, XSlot};
 use super::time::Timestamp;
+
+/// A call as the switch presents it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSetup<'a> {
+    /// Who is calling.
+    pub caller: CallingParty,
+    /// What was dialled, when it is a number.
+    pub called: Option<E164>,
+    /// AXE: what the caller keyed. `None` = has not been asked yet; empty = was asked and keyed nothing.
+    pub extension: Option<&'a str>,
+}
 
 /// What is known about the dialled number at the moment of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialled<'a> {
-    /// Its entry in the number table; `None` when it is not one of ours.
-    pub number: Option<&'a NumberRecord>,
-    /// How the app that owns it works.
-    pub mode: Mode,
-    /// Whether that app is suspended.
-    pub app_suspended: bool,
+    /// Its entry in the number table.
+    pub number: &'a NumberRecord,
+    /// The app that owns it.
+    pub app: &'a CustomerApp,
     /// What is bound on it.
     pub slot: Option<&'a XSlot>,
 }
@@ -30,8 +42,19 @@ pub struct Dialled<'a> {
 pub enum Route {
     /// Connect the caller with `callee`, showing both sides X only.
     Connect(Box<Connect>),
+    /// Let the caller key an extension, and ask again.
+    Collect(Collect),
     /// Refuse the call.
     Reject(Reject),
+}
+
+/// A call whose caller has to key an extension first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Asks for it; `None` = the switch's own prompt.
+    pub tone: Option<Box<str>>,
+    /// How many digits it has.
+    pub digits: u8,
 }
 
 /// A call that is to be connected.
@@ -62,6 +85,8 @@ pub struct Through {
     pub subscription: BindingId,
     /// Whether the party called A is the caller.
     pub a_calls: bool,
+    /// AXE: the extension of the binding.
+    pub extension: Option<Extension>,
     /// Echoed in the call's notices.
     pub user_data: Option<Box<str>>,
 }
@@ -73,29 +98,33 @@ pub struct Reject {
     pub cause: RejectCause,
     /// The binding the call would have used, when there is one.
     pub through: Option<Through>,
+    /// What the caller hears first.
+    pub tone: Option<Box<str>>,
 }
 
-/// Decides where a call from `caller` to the dialled number goes at `now`.
+/// Decides where a call goes at `now`; `dialled` is `None` when the number dialled is not one of ours.
 ///
 /// The order of the checks is the order in which an operator would look: is the number ours, does it carry
 /// calls, is there a binding for this caller, does the binding allow this call.
-pub fn route(dialled: Dialled<'_>, caller: CallingParty, now: Timestamp) -> Route {
-    let Some(number) = dialled.number else { return reject(RejectCause::UnknownNumber) };
+pub fn route(dialled: Option<Dialled<'_>>, setup: CallSetup<'_>, now: Timestamp) -> Route {
+    let Some(Dialled { number, app, slot }) = dialled else { return reject(RejectCause::UnknownNumber) };
     if !number.status.carries_calls() {
         return reject(RejectCause::NumberUnusable(number.status));
     }
-    if dialled.app_suspended {
+    if app.suspended {
         return reject(RejectCause::AppSuspended);
     }
-    let CallingParty::Number(caller) = caller else { return reject(RejectCause::CallerUnusable) };
-    match (dialled.slot, dialled.mode) {
+    let CallingParty::Number(caller) = setup.caller else { return reject(RejectCause::CallerUnusable) };
+    match (slot, app.mode) {
         (Some(XSlot::Ax(binding)), _) if binding.is_live(now) => route_ax(binding, caller, now),
         (Some(XSlot::Axb(slot)), _) => match slot.by_party(caller) {
             Some(binding) if binding.is_live(now) => route_axb(binding, caller),
             _ => reject(RejectCause::NoAxbBinding),
         },
+        (Some(XSlot::Axe(slot)), _) => route_axe(slot, app, caller, setup.extension, now),
         (_, Mode::Ax) => reject(RejectCause::NoAxBinding),
         (_, Mode::Axb) => reject(RejectCause::NoAxbBinding),
+        (_, Mode::Axe) => route_axe(&AxeSlot::default(), app, caller, setup.extension, now),
     }
 }
 
@@ -133,7 +162,7 @@ fn route_axb(binding: &Binding<Axb>, caller: E164) -> Route {
 
 fn through<R>(binding: &Binding<R>, a_calls: bool) -> Through {
     let user_data = binding.terms.extras().user_data.clone();
-    Through { subscription: binding.id, a_calls, user_data }
+    Through { subscription: binding.id, a_calls, extension: None, user_data }
 }
 
 fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
@@ -152,18 +181,27 @@ fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
 }
 
 const fn reject(cause: RejectCause) -> Route {
-    Route::Reject(Reject { cause, through: None })
+    Route::Reject(Reject { cause, through: None, tone: None })
 }
 
 const fn reject_bound(cause: RejectCause, through: Through) -> Route {
-    Route::Reject(Reject { cause, through: Some(through) })
+    Route::Reject(Reject { cause, through: Some(through), tone: None })
 }
 
 impl Route {
+    /// Whether this decides the call: a later question about it gets the same answer.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Reject(_) => true,
+            Self::Collect(_) => false,
+        }
+    }
+
     /// The binding the call belongs to, whether connected or refused.
     pub const fn through(&self) -> Option<&Through> {
         match self {
             Self::Connect(connect) => Some(&connect.through),
+            Self::Collect(_) => None,
             Self::Reject(reject) => reject.through.as_ref(),
         }
     }

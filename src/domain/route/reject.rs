@@ -27,11 +27,17 @@ pub enum RejectCause {
     NoNextCallee,
     /// AX: A dialled X and the temporary callee's time is over.
     NextCalleeExpired,
+    /// AXE: no live binding has the extension that was keyed.
+    NoAxeBinding,
+    /// AXE: the caller was asked for an extension and keyed nothing.
+    EmptyExtension,
+    /// AXE: A dialled X, nobody called A through it lately, and no number is set for that.
+    NobodyToCallBack,
 }
 
 impl RejectCause {
     /// Every cause, for tests and tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownNumber,
         Self::CallerUnusable,
         Self::NumberUnusable(NumberStatus::Suspended),
@@ -41,6 +47,9 @@ impl RejectCause {
         Self::Direction,
         Self::NoNextCallee,
         Self::NextCalleeExpired,
+        Self::NoAxeBinding,
+        Self::EmptyExtension,
+        Self::NobodyToCallBack,
     ];
 
     /// The state code that the customer is told (callbacks 8).
@@ -52,7 +61,9 @@ impl RejectCause {
             Self::NoAxBinding => StateCode::NO_PERMISSION,
             Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
             Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
-            Self::NextCalleeExpired => StateCode::NO_CALLBACK_RECORD,
+            Self::NextCalleeExpired | Self::NobodyToCallBack => StateCode::NO_CALLBACK_RECORD,
+            Self::NoAxeBinding => StateCode::NO_AXE_BINDING,
+            Self::EmptyExtension => StateCode::EMPTY_EXTENSION,
         }
     }
 
@@ -76,6 +87,9 @@ impl RejectCause {
             Self::Direction => "direction",
             Self::NoNextCallee => "noNextCallee",
             Self::NextCalleeExpired => "nextCalleeExpired",
+            Self::NoAxeBinding => "noAxeBinding",
+            Self::EmptyExtension => "emptyExtension",
+            Self::NobodyToCallBack => "nobodyToCallBack",
         }
     }
 
@@ -99,6 +113,9 @@ impl RejectCause {
             Self::Direction => format!("the binding on {x} does not let {from} start a call"),
             Self::NoNextCallee => format!("{from} dialled {x}, but no temporary callee is set"),
             Self::NextCalleeExpired => format!("{from} dialled {x}, but the temporary callee has expired"),
+            Self::NoAxeBinding => format!("nothing is bound on {x} with the extension that {from} keyed"),
+            Self::EmptyExtension => format!("{from} dialled {x} and keyed no extension"),
+            Self::NobodyToCallBack => format!("{from} dialled {x}, but nobody called through it lately"),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! All bindings on one X number, compactly. An X number works in one mode at a time, so "AX and AXB on the
-//! same X" cannot be written down; a party is a key of an AXB slot, so it cannot stand there twice.
+//! same X" cannot be written down; a party is a key of an AXB slot, and an extension one of an AXE slot, so
+//! neither can stand there twice.
 //!
 //! [`XSlot::apply`] is the only way a slot changes. It asserts, it does not check: what it is given has been
-//! decided by the rules in `ax.rs` and `axb.rs`.
+//! decided by the rules in `ax.rs`, `axb.rs` and `axe.rs`.
 
 mod axb;
+mod axe;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 pub use self::axb::AxbSlot;
+pub use self::axe::AxeSlot;
 use super::binding::{AnyBinding, Ax, Binding, Change};
 use super::id::BindingId;
 use super::number::E164;
@@ -22,6 +25,8 @@ pub enum XSlot {
     Ax(Binding<Ax>),
     /// Many pairs.
     Axb(AxbSlot),
+    /// Many A, each with an extension.
+    Axe(AxeSlot),
 }
 
 impl XSlot {
@@ -37,6 +42,11 @@ impl XSlot {
                 let mut slot = AxbSlot::default();
                 slot.insert(binding.clone());
                 Some(Self::Axb(slot))
+            }
+            (None, Change::Bound(AnyBinding::Axe(binding))) => {
+                let mut slot = AxeSlot::default();
+                slot.insert(binding.clone());
+                Some(Self::Axe(slot))
             }
             (Some(Self::Ax(old)), Change::Modified(AnyBinding::Ax(binding))) => {
                 assert_eq!(old.id, binding.id, "another AX binding stands on {}", binding.x);
@@ -59,6 +69,18 @@ impl XSlot {
                 slot.remove(binding.id()).expect("an ended binding stood on its X");
                 (slot.len() > 0).then_some(Self::Axb(slot))
             }
+            (Some(Self::Axe(mut slot)), Change::Bound(AnyBinding::Axe(binding))) => {
+                slot.insert(binding.clone());
+                Some(Self::Axe(slot))
+            }
+            (Some(Self::Axe(mut slot)), Change::Modified(AnyBinding::Axe(binding))) => {
+                slot.replace(binding.clone());
+                Some(Self::Axe(slot))
+            }
+            (Some(Self::Axe(mut slot)), Change::Unbound { binding, .. }) => {
+                slot.remove(binding.id()).expect("an ended binding stood on its X");
+                (!slot.is_empty()).then_some(Self::Axe(slot))
+            }
             (slot, change) => panic!("{:?} does not fit {change:?}", slot.map(|slot| slot.len())),
         }
     }
@@ -68,27 +90,40 @@ impl XSlot {
         match self {
             Self::Ax(_) => 1,
             Self::Axb(slot) => slot.len(),
+            Self::Axe(slot) => slot.len(),
         }
     }
 
     /// The ids of the bindings that are live at `now`, in no particular order.
-    pub fn each_live(&self, now: Timestamp, mut see: impl FnMut(BindingId)) {
+    pub fn each_live(&self, now: Timestamp, see: impl FnMut(BindingId)) {
+        fn live<'s, R: 's>(
+            bindings: impl Iterator<Item = &'s Binding<R>>,
+            now: Timestamp,
+            see: impl FnMut(BindingId),
+        ) {
+            bindings.filter(|binding| binding.is_live(now)).map(|binding| binding.id).for_each(see);
+        }
         match self {
-            Self::Ax(binding) if binding.is_live(now) => see(binding.id),
-            Self::Ax(_) => {}
-            Self::Axb(slot) => {
-                slot.iter().filter(|binding| binding.is_live(now)).for_each(|binding| see(binding.id));
-            }
+            Self::Ax(binding) => live(std::iter::once(binding), now, see),
+            Self::Axb(slot) => live(slot.iter(), now, see),
+            Self::Axe(slot) => live(slot.iter(), now, see),
         }
     }
 
-    /// The live binding in which `party` is A or B.
-    pub fn live_of(&self, party: E164, now: Timestamp) -> Option<BindingId> {
+    /// The ids of the live bindings in which `party` is A or B, in no particular order.
+    pub fn each_live_of(&self, party: E164, now: Timestamp, mut see: impl FnMut(BindingId)) {
         match self {
-            Self::Ax(binding) => (binding.relation.a == party && binding.is_live(now)).then_some(binding.id),
+            Self::Ax(binding) if binding.relation.a == party && binding.is_live(now) => see(binding.id),
+            Self::Ax(_) => {}
             Self::Axb(slot) => {
-                slot.by_party(party).filter(|binding| binding.is_live(now)).map(|binding| binding.id)
+                if let Some(binding) = slot.by_party(party).filter(|binding| binding.is_live(now)) {
+                    see(binding.id);
+                }
             }
+            Self::Axe(slot) => slot
+                .by_a(party)
+                .filter(|(binding, _)| binding.is_live(now))
+                .for_each(|(binding, _)| see(binding.id)),
         }
     }
 
@@ -102,6 +137,7 @@ impl XSlot {
         match self {
             Self::Ax(binding) => (binding.id == id).then(|| AnyBinding::Ax(binding.clone())),
             Self::Axb(slot) => slot.by_id(id).cloned().map(AnyBinding::Axb),
+            Self::Axe(slot) => slot.by_id(id).cloned().map(AnyBinding::Axe),
         }
     }
 
@@ -110,6 +146,7 @@ impl XSlot {
         match self {
             Self::Ax(binding) => vec![AnyBinding::Ax(binding.clone())],
             Self::Axb(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axb).collect(),
+            Self::Axe(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axe).collect(),
         }
     }
 }
@@ -168,7 +205,7 @@ mod tests {
                 }
                 match &slot {
                     None => prop_assert!(model.is_empty()),
-                    Some(XSlot::Ax(_)) => prop_assert!(false, "an AXB slot turned into an AX one"),
+                    Some(XSlot::Ax(_) | XSlot::Axe(_)) => prop_assert!(false, "an AXB slot changed its mode"),
                     Some(XSlot::Axb(slot)) => {
                         prop_assert_eq!(slot.in_order(), model.iter().collect::<Vec<_>>());
                         for party in (0..40).map(number) {

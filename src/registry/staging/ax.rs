@@ -5,7 +5,7 @@ use crate::domain::allocation::Fit;
 use crate::domain::ax::{self, AxPatch};
 use crate::domain::binding::{Ax, Binding, Change, UnbindCause};
 use crate::domain::command::{AxSelector, XChoice};
-use crate::domain::customer::{CustomerApp, Mode, NumberRecord};
+use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::slot::XSlot;
@@ -29,7 +29,7 @@ impl Staging {
             XChoice::Chosen(_) if owned >= ax::X_PER_A_MAX => return Err(Refusal::TooManyX.into()),
             XChoice::Chosen(search) => {
                 let fit = |x| self.fit_for_owner(x, wanted.a, now);
-                self.pool(app.no)?.choose(search, Mode::Ax.capacity(), fit).map_err(Refusal::NoneFree)?
+                self.pool(app.no)?.choose(search, app.x_capacity(), fit).map_err(Refusal::NoneFree)?
             }
         };
         let id = self.next_key(now);
@@ -61,17 +61,6 @@ impl Staging {
         with_ax(registry, app, which, now, |binding| {
             ax::set_next_callee(binding, callee, secs, user_data, now)
         })
-    }
-
-    pub(super) fn unbind_ax(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxSelector,
-        cause: UnbindCause,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        with_ax(registry, app, which, now, |binding| Ok(ax::unbind(binding, cause, now)))
     }
 
     fn fit_for_owner(&self, x: XNumber, a: E164, now: Timestamp) -> Fit {
@@ -107,4 +96,15 @@ fn with_ax(
         change(binding)
     };
     if id.is_some() { on(registry, x, decide) } else { on_own(registry, app, x, decide) }
+}
+
+/// Ends what is meant.
+pub(super) fn unbind(
+    registry: &Registry,
+    app: &CustomerApp,
+    which: AxSelector,
+    cause: UnbindCause,
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    with_ax(registry, app, which, now, |binding| Ok(ax::unbind(binding, cause, now)))
 }

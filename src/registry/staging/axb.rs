@@ -3,9 +3,9 @@
 use super::{Staging, Touch, Undecided, on, on_own};
 use crate::domain::allocation::Fit;
 use crate::domain::axb::{self, AxbPatch};
-use crate::domain::binding::{Change, UnbindCause};
+use crate::domain::binding::{AXB_PAIRS_MAX, Change, UnbindCause};
 use crate::domain::command::{AxbSelector, XChoice};
-use crate::domain::customer::{CustomerApp, Mode};
+use crate::domain::customer::CustomerApp;
 use crate::domain::id::BindingId;
 use crate::domain::number::{Pair, XNumber};
 use crate::domain::refusal::Refusal;
@@ -28,13 +28,13 @@ impl Staging {
             XChoice::Named(x) => *x,
             XChoice::Chosen(search) => {
                 let fit = |x| self.fit_for_pair(registry, x, wanted.pair, now);
-                self.pool(app.no)?.choose(search, Mode::Axb.capacity(), fit).map_err(Refusal::NoneFree)?
+                self.pool(app.no)?.choose(search, app.x_capacity(), fit).map_err(Refusal::NoneFree)?
             }
         };
         let added = self.added.get(&x).copied().unwrap_or(0) as usize;
         let carried =
             registry.directory.view(x, |entry| entry.slot.as_ref().map_or(0, XSlot::len)).unwrap_or(0);
-        if added > 0 && carried + added >= Mode::Axb.capacity() as usize {
+        if added > 0 && carried + added >= AXB_PAIRS_MAX as usize {
             return Err(Undecided::Conflict);
         }
         let id = self.next_key(now);
@@ -54,23 +54,6 @@ impl Staging {
         on(registry, x, |_, slot| axb::modify(app.no, slot, id, patch, now))
     }
 
-    pub(super) fn unbind_axb(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxbSelector,
-        cause: UnbindCause,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        match which {
-            AxbSelector::Id(id) => {
-                let x = registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?;
-                on(registry, x, |_, slot| axb::unbind(app.no, slot, id, cause, now))
-            }
-            AxbSelector::AllOn(x) => on_own(registry, app, x, |_, slot| axb::unbind_all(slot, cause, now)),
-        }
-    }
-
     fn fit_for_pair(&self, registry: &Registry, x: XNumber, pair: Pair, now: Timestamp) -> Fit {
         let staged = |party| self.touched.contains(&Touch::Party(x, party));
         let stands = |party| {
@@ -83,5 +66,22 @@ impl Staging {
         } else {
             Fit::Free
         }
+    }
+}
+
+/// Ends what is meant.
+pub(super) fn unbind(
+    registry: &Registry,
+    app: &CustomerApp,
+    which: AxbSelector,
+    cause: UnbindCause,
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    match which {
+        AxbSelector::Id(id) => {
+            let x = registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?;
+            on(registry, x, |_, slot| axb::unbind(app.no, slot, id, cause, now))
+        }
+        AxbSelector::AllOn(x) => on_own(registry, app, x, |_, slot| axb::unbind_all(slot, cause, now)),
     }
 }

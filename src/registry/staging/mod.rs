@@ -8,6 +8,7 @@
 
 mod ax;
 mod axb;
+mod axe;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::domain::binding::{AnyBinding, Change, Expiry, UnbindCause};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::{CustomerApp, Mode, NumberRecord};
 use crate::domain::expiry::ExpiryQueue;
+use crate::domain::extension::{Extension, FreeExtensions};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::quarantine::Quarantine;
@@ -39,11 +41,17 @@ pub struct Staging {
     touched: HashSet<Touch>,
     /// Binds that the batch in the making adds to an X number.
     added: HashMap<XNumber, u32>,
+    /// AXE: which extensions can be given out, for each X of which one ever was.
+    extensions: HashMap<XNumber, FreeExtensions>,
+    /// AXE: the extensions that the batch in the making gives out.
+    given_out: Vec<(XNumber, Extension)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Touch {
     Party(XNumber, E164),
+    /// AXE.
+    Extension(XNumber, Extension),
     Binding(BindingId),
     /// AX: the X number as a whole.
     Number(XNumber),
@@ -72,6 +80,8 @@ impl Staging {
             last_key: RowKey::floor(1),
             touched: HashSet::new(),
             added: HashMap::new(),
+            extensions: HashMap::new(),
+            given_out: Vec::new(),
         }
     }
 
@@ -91,6 +101,7 @@ impl Staging {
         self.touched.clear();
         self.added.clear();
         self.quarantine.forget(now);
+        self.give_back_extensions();
     }
 
     /// Decides one command of the batch.
@@ -156,6 +167,9 @@ impl Staging {
     pub fn absorb(&mut self, registry: &Registry, change: &Change) {
         let load = registry.directory.apply(change);
         let binding = change.binding();
+        if let AnyBinding::Axe(binding) = binding {
+            self.note_extension(change, binding);
+        }
         if let Some(pool) = self.pools.get_mut(&binding.app()) {
             pool.set_load(binding.x(), load);
         }
@@ -183,6 +197,7 @@ impl Staging {
 
     /// Takes a number out of its app's pool.
     pub fn remove_number(&mut self, app: AppNo, x: XNumber) {
+        self.extensions.remove(&x);
         if let Some(pool) = self.pools.get_mut(&app) {
             pool.remove(x);
         }
@@ -212,6 +227,7 @@ impl Staging {
             | Command::SetNextCallee { .. }
             | Command::UnbindAx(..) => Mode::Ax,
             Command::BindAxb(..) | Command::ModifyAxb(..) | Command::UnbindAxb(..) => Mode::Axb,
+            Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => Mode::Axe,
         };
         if app.mode != mode {
             return Err(Refusal::WrongMode(app.mode).into());
@@ -223,10 +239,13 @@ impl Staging {
                 let user_data = user_data.clone();
                 self.set_next_callee(registry, app, *which, (*callee, *secs, user_data), now)
             }
-            Command::UnbindAx(which, cause) => self.unbind_ax(registry, app, *which, *cause, now),
+            Command::UnbindAx(which, cause) => ax::unbind(registry, app, *which, *cause, now),
             Command::BindAxb(choice, wanted) => self.bind_axb(registry, app, choice, wanted, now),
             Command::ModifyAxb(id, patch) => self.modify_axb(registry, app, *id, patch, now),
-            Command::UnbindAxb(which, cause) => self.unbind_axb(registry, app, *which, *cause, now),
+            Command::UnbindAxb(which, cause) => axb::unbind(registry, app, *which, *cause, now),
+            Command::BindAxe(choice, wanted) => self.bind_axe(registry, app, choice, wanted, now),
+            Command::ModifyAxe(which, patch) => self.modify_axe(registry, app, *which, patch, now),
+            Command::UnbindAxe(which, cause) => axe::unbind(registry, app, *which, *cause, now),
         }
     }
 
@@ -300,12 +319,12 @@ fn on(
 }
 
 /// Decides on an X number that the app names: it must be one of its own.
-fn on_own(
+fn on_own<T>(
     registry: &Registry,
     app: &CustomerApp,
     x: XNumber,
-    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<Vec<Change>, Refusal>,
-) -> Result<Vec<Change>, Undecided> {
+    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<T, Refusal>,
+) -> Result<T, Undecided> {
     let decided = registry.directory.view(x, |entry| match entry.record.app == app.no {
         true => decide(&entry.record, entry.slot.as_ref()),
         false => Err(Refusal::XNotOwned),
@@ -324,6 +343,7 @@ fn touches(change: &Change) -> Vec<Touch> {
             let party = |party| Touch::Party(binding.x, party);
             vec![Touch::Binding(binding.id), party(pair.a()), party(pair.b())]
         }
+        AnyBinding::Axe(binding) => axe::touch(binding).into(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::binding::{fallback, tone_and_number};
 use super::column::Json;
 use super::{RowError, columns};
 use crate::domain::area::AreaCode;
 use crate::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
+    AppSecret, AxeDefaults, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
 };
 use crate::domain::id::{AppKey, AppNo};
 use crate::domain::number::XNumber;
@@ -68,6 +69,12 @@ pub(crate) struct SettingsDocument {
     refuse_reused_nonce: bool,
     push_scheme: SchemeWord,
     accept_any_2xx: bool,
+    #[serde(default)]
+    extension_tone: Option<Box<str>>,
+    #[serde(default)]
+    callback_tone: Option<Box<str>>,
+    #[serde(default)]
+    callback_number: Option<u64>,
 }
 
 /// [`Scheme`] as a word.
@@ -81,6 +88,8 @@ enum SchemeWord {
 impl From<&CustomerApp> for SettingsDocument {
     fn from(app: &CustomerApp) -> Self {
         let CallbackUrls { call_status, cdr, sms_notify, sms_control, number_status } = app.urls.clone();
+        let AxeDefaults { prompt_tone, fallback } = &app.axe;
+        let (callback_tone, callback_number) = tone_and_number(fallback.as_ref());
         let SignaturePolicy { aksk, wsse, plus_eight_hours, refuse_reused_nonce } = app.signatures;
         Self {
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
@@ -103,6 +112,9 @@ impl From<&CustomerApp> for SettingsDocument {
                 Scheme::Wsse => SchemeWord::Wsse,
             },
             accept_any_2xx: app.accept_any_2xx,
+            extension_tone: prompt_tone.clone(),
+            callback_tone,
+            callback_number,
         }
     }
 }
@@ -153,6 +165,11 @@ impl AppColumns<'_> {
             },
             push_number_status: settings.push_number_status,
             extension_digits: settings.extension_digits,
+            axe: AxeDefaults {
+                prompt_tone: settings.extension_tone,
+                fallback: fallback(settings.callback_tone, settings.callback_number)
+                    .ok_or(RowError::Unreadable("app.settings"))?,
+            },
             flow_limit_per_second: settings.flow_limit_per_second,
             suspended: self.suspended,
             signatures: SignaturePolicy {

@@ -1,13 +1,15 @@
-//! The customer API's messages for AX and AXB: requests read into commands, answers written member by member
-//! in the documented order (customer-api 3 and 4).
+//! The customer API's messages: requests read into commands, answers written member by member
+//! in the documented order (customer-api 3 to 5).
 
 mod ax;
 mod axb;
+mod axe;
 
 use serde::Serialize;
 
 pub use self::ax::*;
 pub use self::axb::*;
+pub use self::axe::*;
 use super::fields::{Fields, Unreadable};
 use crate::domain::allocation::AreaMatch;
 use crate::domain::area::AreaCode;

@@ -8,12 +8,15 @@ use url::Url;
 
 use super::members::Members;
 use super::{Unusable, time};
-use crate::domain::customer::{AppSecret, CallbackUrls, CustomerApp, Mode, SignaturePolicy};
+use crate::domain::binding::Fallback;
+use crate::domain::customer::{AppSecret, AxeDefaults, CallbackUrls, CustomerApp, Mode, SignaturePolicy};
 use crate::domain::id::{AppKey, AppNo};
+use crate::domain::number::E164;
 use crate::domain::setting::AppSetting;
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
 use crate::domain::whitelist::IpWhitelist;
+use crate::wire::fields::is_tone;
 use crate::wire::time_text::format_rfc3339_millis;
 
 /// Longest name of an app.
@@ -68,6 +71,7 @@ pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp,
         urls: CallbackUrls::default(),
         push_number_status: false,
         extension_digits: EXTENSION_DIGITS_DEFAULT,
+        axe: AxeDefaults::default(),
         flow_limit_per_second: None,
         suspended: false,
         signatures: SignaturePolicy::default(),
@@ -108,6 +112,8 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(from.boolean("pushNumberStatus")?.map(AppSetting::PushNumberStatus));
     let digits = from.integer("extensionDigits", 1, 4)?.and_then(|digits| u8::try_from(digits).ok());
     settings.extend(digits.map(AppSetting::ExtensionDigits));
+    settings.extend(tone(from, "extensionTone")?.map(AppSetting::ExtensionTone));
+    settings.extend(callback(from)?);
     let limit = from.nullable_integer("flowLimitPerSecond", 1, FLOW_LIMIT_MAX)?;
     settings.extend(limit.map(|limit| AppSetting::FlowLimitPerSecond(limit.and_then(NonZeroU32::new))));
     settings.extend(auth_schemes(from)?);
@@ -147,6 +153,34 @@ fn url(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, 
         return Err(members.wrong(member, why));
     }
     Ok(Some(Some(text.into())))
+}
+
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+fn tone(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, Unusable> {
+    let Some(given) = members.nullable_text(member)? else { return Ok(None) };
+    let Some(text) = given else { return Ok(Some(None)) };
+    if !is_tone(&text) {
+        return Err(members.wrong(member, "must be null, or 1 to 128 letters, digits and -_.@"));
+    }
+    Ok(Some(Some(text.into())))
+}
+
+/// What A of AXE meets with nobody to call back: a tone or a number, not both.
+fn callback(members: &mut Members) -> Result<Vec<AppSetting>, Unusable> {
+    let tone = tone(members, "callbackTone")?;
+    let number = match members.nullable_text("callbackNum")? {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => Some(Some(
+            E164::parse(&text)
+                .map_err(|error| members.wrong("callbackNum", format!("cannot be used: {error}")))?,
+        )),
+    };
+    if matches!((&tone, number), (Some(Some(_)), Some(Some(_)))) {
+        return Err(members.wrong("callbackNum", "and callbackTone exclude each other"));
+    }
+    let tone = tone.map(AppSetting::CallbackTone);
+    Ok(tone.into_iter().chain(number.map(AppSetting::CallbackNum)).collect())
 }
 
 fn auth_schemes(members: &mut Members) -> Result<Option<AppSetting>, Unusable> {
@@ -208,6 +242,9 @@ pub struct AppAnswer<'a> {
     sms_control_url: Option<&'a str>,
     push_number_status: bool,
     extension_digits: u8,
+    extension_tone: Option<&'a str>,
+    callback_tone: Option<&'a str>,
+    callback_num: Option<String>,
     flow_limit_per_second: Option<u32>,
     auth_schemes: Vec<&'static str>,
     accept_plus8h: bool,
@@ -223,6 +260,11 @@ impl<'a> AppAnswer<'a> {
     pub fn of(app: &'a CustomerApp, now: Timestamp) -> Self {
         let old_until = app.previous_secret.as_ref().map(|&(_, until)| until).filter(|&until| now < until);
         let signatures = app.signatures;
+        let (callback_tone, callback_num) = match &app.axe.fallback {
+            None => (None, None),
+            Some(Fallback::Tone(tone)) => (Some(&**tone), None),
+            Some(Fallback::Number(number)) => (None, Some(number.expose())),
+        };
         let schemes = [(signatures.aksk, Scheme::Aksk), (signatures.wsse, Scheme::Wsse)];
         Self {
             app_key: app.key.as_str(),
@@ -240,6 +282,9 @@ impl<'a> AppAnswer<'a> {
             sms_control_url: app.urls.sms_control.as_deref(),
             push_number_status: app.push_number_status,
             extension_digits: app.extension_digits,
+            extension_tone: app.axe.prompt_tone.as_deref(),
+            callback_tone,
+            callback_num,
             flow_limit_per_second: app.flow_limit_per_second.map(NonZeroU32::get),
             auth_schemes: schemes.into_iter().filter(|(on, _)| *on).map(|(_, is)| scheme_word(is)).collect(),
             accept_plus8h: signatures.plus_eight_hours,
@@ -297,7 +342,7 @@ mod tests {
             "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active",
             "ipWhitelist": [], "recording": false, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
-            "extensionDigits": 4, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
+            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,
             "oldSecretValidUntil": null, "createdAt": "2026-09-21T14:13:20.000Z"
         });
@@ -321,6 +366,10 @@ mod tests {
             (r#""mode":"AXB","numberStatusUrl":"http://a b/""#, "numberStatusUrl"),
             (r#""mode":"AXB","recording":null"#, "recording"),
             (r#""mode":"AXB","extensionDigits":5"#, "extensionDigits"),
+            (r#""mode":"AXE","extensionTone":"a b""#, "extensionTone"),
+            (r#""mode":"AXE","callbackTone":"""#, "callbackTone"),
+            (r#""mode":"AXE","callbackNum":"13800000001""#, "callbackNum"),
+            (r#""mode":"AXE","callbackTone":"t","callbackNum":"+8613800000001""#, "callbackNum"),
             (r#""mode":"AXB","flowLimitPerSecond":0"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","flowLimitPerSecond":1000001"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","authSchemes":[]"#, "authSchemes"),
