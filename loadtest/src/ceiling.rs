@@ -17,8 +17,8 @@ use privnum::domain::binding::{AnyBinding, Axb, Binding, Change, Expiry};
 use privnum::domain::call::{Basis, Decision};
 use privnum::domain::customer::Mode;
 use privnum::domain::id::{PublicIds, RowKey};
-use privnum::domain::number::{CallingParty, E164};
-use privnum::domain::route::{Dialled, route};
+use privnum::domain::number::CallingParty;
+use privnum::domain::route::{CallSetup, Dialled, route};
 use privnum::domain::slot::XSlot;
 use privnum::domain::time::Timestamp;
 use privnum::http::{Limits, Refusal, Reply, Request, RequestIds, Server, Service};
@@ -166,11 +166,11 @@ fn decision(now: Timestamp) -> Decision {
     let binding = scene::binding(numbering, 0, RowKey::floor(now.millis()), now);
     let record = scene::number(numbering.x(0), now);
     let caller = CallingParty::Number(binding.relation.pair.a());
-    let called: Option<E164> = Some(binding.x.number());
+    let called = Some(binding.x.number());
     let slot = XSlot::apply(None, &Change::Bound(AnyBinding::Axb(binding)));
-    let dialled =
-        Dialled { number: Some(&record), mode: Mode::Axb, app_suspended: false, slot: slot.as_ref() };
-    let route = route(dialled, caller, now);
+    let app = scene::app(now);
+    let dialled = Dialled { number: &record, app: &app, slot: slot.as_ref() };
+    let route = route(Some(dialled), CallSetup { caller, called, extension: None }, now);
     let (app, mode) = (Some(record.app), Some(Mode::Axb));
     Decision { at: now, caller, called, app, mode, route, basis: Basis::Asked }
 }

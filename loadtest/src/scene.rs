@@ -8,14 +8,10 @@ use std::path::{Path, PathBuf};
 use privnum::clock::Clock;
 use privnum::domain::area::AreaCode;
 use privnum::domain::binding::{AnyBinding, Axb, Binding, Change, Expiry, Terms};
-use privnum::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
-};
+use privnum::domain::customer::{AppSecret, CustomerApp, Mode, NumberRecord, NumberStatus};
 use privnum::domain::id::{AppKey, AppNo, RowKey};
 use privnum::domain::number::{E164, Pair, XNumber};
-use privnum::domain::signature::Scheme;
 use privnum::domain::time::Timestamp;
-use privnum::domain::whitelist::IpWhitelist;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::{Batch, Store, Write};
 use tempfile::TempDir;
@@ -108,28 +104,8 @@ fn configuration() -> String {
 
 /// The app that binds.
 pub fn app(now: Timestamp) -> CustomerApp {
-    CustomerApp {
-        no: AppNo(1),
-        key: AppKey::new(APP_KEY).expect("letters and digits"),
-        name: "loadtest".into(),
-        mode: Mode::Axb,
-        secret: AppSecret::new(APP_SECRET),
-        previous_secret: None,
-        ip_whitelist: IpWhitelist::default(),
-        recording: false,
-        sms: false,
-        urls: CallbackUrls::default(),
-        push_number_status: false,
-        extension_digits: 4,
-        flow_limit_per_second: None,
-        suspended: false,
-        signatures: SignaturePolicy::default(),
-        push_scheme: Scheme::Wsse,
-        standard_webhooks: false,
-        callback_tls: None,
-        accept_any_2xx: false,
-        created_at: now,
-    }
+    let key = AppKey::new(APP_KEY).expect("letters and digits");
+    CustomerApp::new(AppNo(1), key, "loadtest", Mode::Axb, AppSecret::new(APP_SECRET), now)
 }
 
 /// An X number of the app.

@@ -101,6 +101,7 @@ pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
     match mode {
         Mode::Ax => ax(refusal, asked),
         Mode::Axb => axb(refusal),
+        Mode::Axe => axe(refusal),
     }
 }
 
@@ -124,8 +125,13 @@ fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
         Refusal::SameNumber => {
             return Rejection::invalid("origNum and calleeNum must not be equal.", None);
         }
-        // An AX number carries one A; the next two cannot be asked of it.
-        Refusal::XFull | Refusal::PartyAlreadyBound => ResultCode::NumberTaken,
+        // An AX number carries one A without an extension; these cannot be asked of it.
+        Refusal::XFull
+        | Refusal::PartyAlreadyBound
+        | Refusal::ExtensionTaken
+        | Refusal::NoFreeExtension(_)
+        | Refusal::TimeTooLong
+        | Refusal::CallbackOutlivesBinding => ResultCode::NumberTaken,
         Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
         Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
         Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
@@ -145,8 +151,48 @@ fn axb(refusal: &Refusal) -> Rejection {
         Refusal::SameNumber => {
             return Rejection::invalid("callerNum and calleeNum must not be equal.", None);
         }
-        // An AXB number has no owner; the next three cannot be asked of it.
-        Refusal::XTaken | Refusal::TooManyX | Refusal::SamePairBound => ResultCode::RelationBound,
+        // An AXB number has neither an owner nor extensions; these cannot be asked of it.
+        Refusal::XTaken
+        | Refusal::TooManyX
+        | Refusal::SamePairBound
+        | Refusal::ExtensionTaken
+        | Refusal::NoFreeExtension(_)
+        | Refusal::TimeTooLong
+        | Refusal::CallbackOutlivesBinding => ResultCode::RelationBound,
+        Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
+        Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
+        Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
+        Refusal::WrongMode(_) => ResultCode::ApiNotAllowed,
+    })
+}
+
+fn axe(refusal: &Refusal) -> Rejection {
+    Rejection::new(match refusal {
+        Refusal::XNotOwned => ResultCode::ResourceNotApplied,
+        Refusal::NoneFree(why) => {
+            return Rejection { what: why.to_string().into(), ..Rejection::new(ResultCode::NoNumberForArea) };
+        }
+        Refusal::NoFreeExtension(why) => {
+            return Rejection { what: why.to_string().into(), ..Rejection::new(ResultCode::NoIdleExtension) };
+        }
+        Refusal::TimeTooLong => {
+            let what = "bindExpiredTime and callbackExpiredTime must be at most 720 hours or 43200 minutes.";
+            return Rejection::invalid(what, None);
+        }
+        Refusal::CallbackOutlivesBinding => {
+            return Rejection::invalid("bindExpiredTime must be 0 or at least callbackExpiredTime.", None);
+        }
+        Refusal::NoSuchBinding => ResultCode::RecordMissing,
+        Refusal::SameNumber => {
+            return Rejection::invalid("bindNum and callbackNum must not be equal.", None);
+        }
+        // An AXE number carries any A any number of times: of these only the first can be asked of it.
+        Refusal::ExtensionTaken
+        | Refusal::XFull
+        | Refusal::XTaken
+        | Refusal::TooManyX
+        | Refusal::SamePairBound
+        | Refusal::PartyAlreadyBound => ResultCode::NoIdleExtension,
         Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
         Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
         Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
@@ -185,5 +231,9 @@ mod tests {
         assert_eq!(code(Refusal::XNotOwned, Mode::Axb, Asked::Bind), "1012001");
         assert_eq!(code(Refusal::NoSuchBinding, Mode::Ax, Asked::Other), "1016001");
         assert_eq!(code(Refusal::NoSuchBinding, Mode::Axb, Asked::Other), "1012007");
+        assert_eq!(code(Refusal::XNotOwned, Mode::Axe, Asked::Unbind), "1012001");
+        assert_eq!(code(Refusal::NoSuchBinding, Mode::Axe, Asked::Unbind), "1016001");
+        assert_eq!(code(Refusal::ExtensionTaken, Mode::Axe, Asked::Bind), "1020167");
+        assert_eq!(code(Refusal::RecordingNotEnabled, Mode::Axe, Asked::Other), "1012012");
     }
 }

@@ -1,7 +1,9 @@
 //! The rules of AXB bindings (customer-api 4). Many pairs share one X; a number stands in only one of them.
 
-use super::binding::{AnyBinding, Axb, Binding, CallDirection, Change, Expiry, Extras, Terms, UnbindCause};
-use super::customer::{Mode, NumberRecord};
+use super::binding::{
+    AXB_PAIRS_MAX, AnyBinding, Axb, Binding, CallDirection, Change, Expiry, Extras, Terms, UnbindCause,
+};
+use super::customer::NumberRecord;
 use super::id::{AppNo, BindingId};
 use super::number::{E164, Pair};
 use super::refusal::Refusal;
@@ -95,11 +97,11 @@ pub fn bind(
     let mut changes = Vec::with_capacity(1);
     if let Some(slot) = axb(slot) {
         vacate(slot, wanted.pair, None, now, &mut changes)?;
-        if slot.len() - changes.len() >= Mode::Axb.capacity() as usize {
+        if slot.len() - changes.len() >= AXB_PAIRS_MAX as usize {
             // Before saying "full", clear out whatever has expired unnoticed.
             let expired = slot.in_order().into_iter().filter(|binding| !binding.is_live(now));
             let more: Vec<_> = expired.map(|binding| unbound(binding, UnbindCause::Expired, now)).collect();
-            if slot.len() - more.len() >= Mode::Axb.capacity() as usize {
+            if slot.len() - more.len() >= AXB_PAIRS_MAX as usize {
                 return Err(Refusal::XFull);
             }
             changes = more;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::customer::Mode;
+use super::extension::Extension;
 use super::id::{AppNo, BindingId, RowKey};
 use super::number::{CallingParty, E164, XNumber};
 use super::release::{Release, ReleasedBy};
@@ -16,7 +17,7 @@ use super::time::Timestamp;
 
 /// Longest callId and eventId a switch may use, in bytes.
 pub const SWITCH_ID_LEN_MAX: usize = 256;
-/// Most events kept of one call. A call has five; the rest is room for repeated alerting.
+/// Most events kept of one call. A call has six; the rest is room for repeated alerting.
 pub const EVENTS_MAX: usize = 64;
 
 /// The switch's own id of a call: unique per call, 1 to 256 bytes. Cheap to clone.
@@ -46,6 +47,8 @@ impl fmt::Debug for CallId {
 pub enum Stage {
     /// The call came in at X (`callin`).
     Incoming,
+    /// AXE: the caller keyed an extension, or was asked and did not (`collectInfo`).
+    Collected,
     /// The switch dialled the real callee (`callout`).
     Outgoing,
     /// The callee rings (`alerting`).
@@ -58,13 +61,16 @@ pub enum Stage {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 5] =
-        [Self::Incoming, Self::Outgoing, Self::Alerting, Self::Answered, Self::Released];
+    pub const ALL: [Self; 6] =
+        [Self::Incoming, Self::Collected, Self::Outgoing, Self::Alerting, Self::Answered, Self::Released];
+    /// The stages that only a call reaches whose real callee was dialled.
+    pub const FORWARDED: [Self; 3] = [Self::Outgoing, Self::Alerting, Self::Answered];
 
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Incoming => "callin",
+            Self::Collected => "collectInfo",
             Self::Outgoing => "callout",
             Self::Alerting => "alerting",
             Self::Answered => "answer",
@@ -93,6 +99,8 @@ pub struct CallEvent {
     pub caller: Option<CallingParty>,
     /// The number called, as reported: X in `callin`, the real callee afterwards.
     pub called: Option<E164>,
+    /// What the caller keyed, in `collectInfo`; empty = nothing.
+    pub digits: Option<Box<str>>,
     /// The SIP status, where there is one.
     pub sip: Option<u16>,
     /// The Q.850 cause, where there is one.
@@ -125,7 +133,8 @@ pub struct Decision {
 pub enum Basis {
     /// The switch asked for a route: the answer binds for the life of the call.
     Asked,
-    /// The switch reported an incoming call before it asked, or never asked: what the answer would have been.
+    /// The switch reported an incoming call before it asked, or never asked: what the answer would have been. Also
+    /// of an AXE call whose answer was lost in a crash: what the keyed extension leads to.
     Presumed,
 }
 
@@ -278,8 +287,10 @@ pub struct Cdr {
     pub destination: Option<E164>,
     /// `direction`: 0 B or others called, 1 A called, 2 no binding.
     pub direction: u8,
-    /// `subscriptionId` and `userData`.
+    /// `subscriptionId`.
     pub subscription: Option<BindingId>,
+    /// AXE: `extendNumber` and `extendNum`.
+    pub extension: Option<Extension>,
     /// Echoed user data.
     pub user_data: Option<Box<str>>,
     /// `callInTime`.
@@ -315,6 +326,7 @@ mod tests {
             received_at: at,
             caller: None,
             called: None,
+            digits: None,
             sip: None,
             q850: None,
             by: None,
@@ -325,6 +337,7 @@ mod tests {
         let route = Route::Reject(super::super::route::Reject {
             cause: super::super::route::RejectCause::NoAxbBinding,
             through: None,
+            tone: None,
         });
         Decision {
             at: Timestamp::from_secs(1),

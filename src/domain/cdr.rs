@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::binding::LastCaller;
 use super::call::{Call, CallId, Cdr, Stage};
-use super::id::{AppNo, RowKey};
-use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy};
+use super::customer::Mode;
+use super::extension::Extension;
+use super::id::{AppNo, BindingId, RowKey};
+use super::number::CallingParty;
+use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, StateCode};
 use super::route::Route;
 use super::time::Timestamp;
 
@@ -27,10 +31,6 @@ impl Call {
     /// Why the call ended, as far as the reports tell. A call without an end counts as ended by nobody.
     pub fn release(&self) -> Release {
         let released = self.event(Stage::Released);
-        let rejected_with = match self.decision.as_ref().map(|decision| &decision.route) {
-            Some(Route::Reject(reject)) => Some(reject.cause.state_code()),
-            _ => None,
-        };
         let report = ReleaseReport {
             sip: released.and_then(|event| event.sip),
             q850: released.and_then(|event| event.q850),
@@ -40,9 +40,51 @@ impl Call {
             forwarded: self.reached(Stage::Outgoing).is_some(),
             alerted: self.reached(Stage::Alerting).is_some(),
             answered: self.was_answered(),
-            rejected_with,
+            rejected_with: self.rejected_with(report),
         };
         Release::of(report, progress)
+    }
+
+    /// The cause of the gateway's own doing. A switch that gave up waiting for an extension without asking again
+    /// has done what the gateway would have told it.
+    fn rejected_with(&self, report: ReleaseReport) -> Option<StateCode> {
+        let given_up =
+            matches!(report.by, Some(ReleasedBy::Timeout | ReleasedBy::MaxDuration | ReleasedBy::Switch));
+        match &self.decision.as_ref()?.route {
+            Route::Reject(reject) => Some(reject.cause.state_code()),
+            Route::Collect(_) if given_up && report.sip != Some(487) && !self.was_forwarded() => {
+                Some(StateCode::EMPTY_EXTENSION)
+            }
+            Route::Collect(_) | Route::Connect(_) => None,
+        }
+    }
+
+    /// Whether the switch dialled the real callee: any of its reports says so.
+    fn was_forwarded(&self) -> bool {
+        Stage::FORWARDED.into_iter().any(|stage| self.reached(stage).is_some())
+    }
+
+    /// Whom A reaches by dialling X after this call: the binding it is noted for, and the caller. `None` unless
+    /// the call led to an A of AXE and the switch has dialled that A.
+    pub fn to_call_back(&self) -> Option<(BindingId, LastCaller)> {
+        let decision = self.decision.as_ref()?;
+        let (Route::Connect(connect), CallingParty::Number(caller)) = (&decision.route, decision.caller)
+        else {
+            return None;
+        };
+        if decision.mode != Some(Mode::Axe) || connect.through.a_calls {
+            return None;
+        }
+        let dialled = self.events.iter().filter(|event| Stage::FORWARDED.contains(&event.stage));
+        // A switch whose clock is ahead must not keep later callers out.
+        let at = dialled.map(|event| event.at.min(event.received_at)).min()?;
+        Some((connect.through.subscription, LastCaller { caller, at }))
+    }
+
+    /// The extension that the call is about: that of its binding, else what the caller keyed.
+    fn extension(&self) -> Option<Extension> {
+        let of_binding = self.through().and_then(|through| through.extension);
+        of_binding.or_else(|| self.event(Stage::Collected)?.digits.as_deref().and_then(Extension::parse))
     }
 
     /// Whether the callee answered: an answer event says so, or the end does.
@@ -102,6 +144,7 @@ impl Call {
                 Some(through) => u8::from(through.a_calls),
             },
             subscription: through.map(|through| through.subscription),
+            extension: self.extension(),
             user_data: through.and_then(|through| through.user_data.clone()),
             call_in: self.reached(Stage::Incoming),
             forward_start,
@@ -118,10 +161,14 @@ impl Call {
 
     /// SIP 200 in the end event means that a dialog had been set up.
     fn end_says_answered(&self) -> bool {
-        let rejected =
-            matches!(self.decision.as_ref().map(|decision| &decision.route), Some(Route::Reject(_)));
+        // Neither was a call answered that went no further than the gateway's prompt.
+        let connected = match self.decision.as_ref().map(|decision| &decision.route) {
+            Some(Route::Connect(_)) | None => true,
+            Some(Route::Collect(_)) => self.was_forwarded(),
+            Some(Route::Reject(_)) => false,
+        };
         self.event(Stage::Released).is_some_and(|event| {
-            !rejected && (event.sip == Some(200) || event.by == Some(ReleasedBy::MaxDuration))
+            connected && (event.sip == Some(200) || event.by == Some(ReleasedBy::MaxDuration))
         })
     }
 
@@ -219,3 +266,6 @@ impl ClosingQueue {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod axe_tests;

@@ -4,7 +4,9 @@
 use super::allocation::Search;
 use super::ax::{AxBind, AxPatch};
 use super::axb::{AxbBind, AxbPatch};
+use super::axe::{AxeBind, AxePatch};
 use super::binding::{AnyBinding, UnbindCause};
+use super::extension::Extension;
 use super::id::{AppNo, BindingId};
 use super::number::{E164, XNumber};
 
@@ -39,6 +41,15 @@ pub enum AxbSelector {
     AllOn(XNumber),
 }
 
+/// Which AXE binding is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxeSelector {
+    /// The one with this id.
+    Id(BindingId),
+    /// The one on this X with this extension.
+    Extension(XNumber, Extension),
+}
+
 /// A command on the bindings of one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -65,6 +76,12 @@ pub enum Command {
     ModifyAxb(BindingId, AxbPatch),
     /// End AXB bindings.
     UnbindAxb(AxbSelector, UnbindCause),
+    /// Bind A to an extension of an X.
+    BindAxe(XChoice, AxeBind),
+    /// Change an AXE binding.
+    ModifyAxe(AxeSelector, AxePatch),
+    /// End an AXE binding.
+    UnbindAxe(AxeSelector, UnbindCause),
 }
 
 /// A command with the app whose bindings it concerns.

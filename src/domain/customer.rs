@@ -5,11 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::area::AreaCode;
+use super::binding::{AXB_PAIRS_MAX, Fallback};
+use super::extension;
 use super::id::{AppKey, AppNo};
 use super::number::XNumber;
 use super::signature::Scheme;
 use super::time::Timestamp;
 use super::whitelist::IpWhitelist;
+
+/// Digits of an AXE extension unless the operator says otherwise.
+const EXTENSION_DIGITS_DEFAULT: u8 = 4;
 
 /// How an app's numbers work. One mode per app, fixed when it is created (customer-api 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +23,8 @@ pub enum Mode {
     Ax,
     /// X stands between A and B.
     Axb,
+    /// X stands for many A, told apart by the extension that callers key.
+    Axe,
 }
 
 impl Mode {
@@ -26,12 +33,13 @@ impl Mode {
         match self {
             Self::Ax => "AX",
             Self::Axb => "AXB",
+            Self::Axe => "AXE",
         }
     }
 
     /// Inverse of [`Mode::as_str`].
     pub fn from_str(word: &str) -> Option<Self> {
-        [Self::Ax, Self::Axb].into_iter().find(|mode| mode.as_str() == word)
+        [Self::Ax, Self::Axb, Self::Axe].into_iter().find(|mode| mode.as_str() == word)
     }
 
     /// `serviceType` in a CDR (callbacks 5.1).
@@ -39,14 +47,7 @@ impl Mode {
         match self {
             Self::Ax => "003",
             Self::Axb => "004",
-        }
-    }
-
-    /// How many bindings one X number can carry (customer-api 11: AX 1, AXB 5,000).
-    pub const fn capacity(self) -> u32 {
-        match self {
-            Self::Ax => 1,
-            Self::Axb => 5_000,
+            Self::Axe => "005",
         }
     }
 }
@@ -148,6 +149,15 @@ impl Default for SignaturePolicy {
     }
 }
 
+/// What an AXE app's calls meet where no binding says anything else (customer-api 5.1, 12).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AxeDefaults {
+    /// Asks callers to key the extension; `None` = the switch's own prompt.
+    pub prompt_tone: Option<Box<str>>,
+    /// What becomes of A's call to X when there is nobody to call back.
+    pub fallback: Option<Fallback>,
+}
+
 /// A customer's application: replaced whole when it changes, never edited in place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CustomerApp {
@@ -173,8 +183,10 @@ pub struct CustomerApp {
     pub urls: CallbackUrls,
     /// Whether X-number status notices are pushed at all.
     pub push_number_status: bool,
-    /// Digits of an AXE extension. Kept for the operator; this version has no AXE.
+    /// Digits of an AXE extension, 1 to 4.
     pub extension_digits: u8,
+    /// What AXE calls meet where their binding says nothing.
+    pub axe: AxeDefaults,
     /// Requests per second; `None` = no limit of its own.
     pub flow_limit_per_second: Option<NonZeroU32>,
     /// Suspended apps are refused (1010008) and their calls rejected.
@@ -191,6 +203,45 @@ pub struct CustomerApp {
     pub accept_any_2xx: bool,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl CustomerApp {
+    /// An app as it is when nothing more is said about it. Pushes are signed by X-WSSE: the only receivers known to
+    /// verify what is pushed to them read that (client-tolerances G44).
+    pub fn new(no: AppNo, key: AppKey, name: &str, mode: Mode, secret: AppSecret, now: Timestamp) -> Self {
+        Self {
+            no,
+            key,
+            name: name.into(),
+            mode,
+            secret,
+            previous_secret: None,
+            ip_whitelist: IpWhitelist::default(),
+            recording: false,
+            sms: false,
+            urls: CallbackUrls::default(),
+            push_number_status: false,
+            extension_digits: EXTENSION_DIGITS_DEFAULT,
+            axe: AxeDefaults::default(),
+            flow_limit_per_second: None,
+            suspended: false,
+            signatures: SignaturePolicy::default(),
+            push_scheme: Scheme::Wsse,
+            standard_webhooks: false,
+            callback_tls: None,
+            accept_any_2xx: false,
+            created_at: now,
+        }
+    }
+
+    /// How many bindings one of its X numbers can carry (customer-api 11: AX 1, AXB 5,000, AXE 9 to 9,999).
+    pub const fn x_capacity(&self) -> u32 {
+        match self.mode {
+            Mode::Ax => 1,
+            Mode::Axb => AXB_PAIRS_MAX,
+            Mode::Axe => extension::highest(self.extension_digits) as u32,
+        }
+    }
 }
 
 /// State of an X number (callbacks 7; customer-api 12). The wire codes are 5, 9, 10 and 11.

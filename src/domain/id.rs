@@ -76,6 +76,18 @@ impl RowKey {
         self.0.get() >> Self::SEQUENCE_BITS
     }
 
+    /// Its place among the keys of its millisecond.
+    pub const fn sequence(self) -> u64 {
+        self.0.get() & ((1 << Self::SEQUENCE_BITS) - 1)
+    }
+
+    /// The key with this millisecond and place; the last possible one where either is beyond what keys have.
+    pub fn at(millis: u64, sequence: u64) -> Self {
+        let last = (1 << Self::SEQUENCE_BITS) - 1;
+        let key = millis.min(u64::MAX >> Self::SEQUENCE_BITS) << Self::SEQUENCE_BITS | sequence.min(last);
+        Self(NonZeroU64::new(key).unwrap_or(NonZeroU64::MIN))
+    }
+
     /// The next key at `now_ms`, later than every key drawn before, also when the clock went back.
     #[must_use]
     pub fn next(self, now_ms: u64) -> Self {
@@ -182,6 +194,16 @@ mod tests {
         assert!(second > first);
         assert_eq!(first.millis(), 2_000);
         assert_eq!(second.next(3_000).millis(), 3_000);
+    }
+
+    #[test]
+    fn a_key_is_made_again_from_its_millisecond_and_its_place() {
+        let key = RowKey::floor(1_700_000_000_123).next(1_700_000_000_123).next(0);
+        assert_eq!((key.millis(), key.sequence()), (1_700_000_000_123, 2));
+        assert_eq!(RowKey::at(key.millis(), key.sequence()), key);
+        assert_eq!(RowKey::at(5, u64::MAX).next(0), RowKey::floor(6));
+        assert_eq!(RowKey::at(u64::MAX, u64::MAX).get(), u64::MAX);
+        assert_eq!(RowKey::at(0, 0).get(), 1);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 // Values.
 pub mod area;
 pub mod customer;
+pub mod extension;
 pub mod id;
 pub mod number;
 pub mod setting;
@@ -16,6 +17,7 @@ pub mod time;
 pub mod allocation;
 pub mod ax;
 pub mod axb;
+pub mod axe;
 pub mod binding;
 pub mod command;
 pub mod expiry;

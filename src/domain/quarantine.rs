@@ -1,11 +1,14 @@
 //! After a binding ends, its parties may not meet *different* parties on the same X for a while: a late call
 //! would reach a stranger. It bars only numbers that the gateway chooses; an X that the customer names is
-//! always honoured (architecture, "quarantine").
+//! always honoured (architecture, "quarantine"). For the same reason an AXE extension rests before it is given out
+//! again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::binding::AnyBinding;
+use super::extension::Extension;
 use super::number::{E164, Pair, XNumber};
 use super::time::Timestamp;
 
@@ -17,19 +20,42 @@ pub struct Quarantine {
     met: HashMap<(XNumber, E164), (E164, Timestamp)>,
     /// AX: whose number this X was.
     owned: HashMap<XNumber, (E164, Timestamp)>,
+    /// AXE: until when this extension of this X rests.
+    resting: BTreeMap<(XNumber, Extension), Timestamp>,
+    /// Extensions that have rested enough since somebody asked.
+    rested: Vec<(XNumber, Extension)>,
     /// In order of ending, for forgetting.
-    ends: VecDeque<(Timestamp, XNumber, Option<E164>)>,
+    ends: VecDeque<(Timestamp, XNumber, Barred)>,
     /// How many entries bar each X.
     by_x: HashMap<XNumber, u32>,
     /// X numbers whose count changed since somebody asked.
     changed: HashSet<XNumber>,
 }
 
+/// What is barred on an X.
+#[derive(Clone, Copy, Debug)]
+enum Barred {
+    /// AXB.
+    Party(E164),
+    /// AX: the number as a whole.
+    Owner,
+    /// AXE.
+    Extension(Extension),
+}
+
 impl Quarantine {
     /// Nobody is barred yet; each binding that ends bars for `period`.
     pub fn new(period: Duration) -> Self {
-        let (met, owned, ends) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        Self { period, met, owned, ends, by_x: HashMap::new(), changed: HashSet::new() }
+        Self {
+            period,
+            met: HashMap::new(),
+            owned: HashMap::new(),
+            resting: BTreeMap::new(),
+            rested: Vec::new(),
+            ends: VecDeque::new(),
+            by_x: HashMap::new(),
+            changed: HashSet::new(),
+        }
     }
 
     /// Notes that a binding ended at `at`. Calls come in the order of `at` or nearly so.
@@ -39,14 +65,19 @@ impl Quarantine {
         match binding {
             AnyBinding::Ax(binding) => {
                 self.owned.insert(x, (binding.relation.a, until));
-                self.remember(until, x, None);
+                self.remember(until, x, Barred::Owner);
             }
             AnyBinding::Axb(binding) => {
                 let pair = binding.relation.pair;
                 for (party, other) in [(pair.a(), pair.b()), (pair.b(), pair.a())] {
                     self.met.insert((x, party), (other, until));
-                    self.remember(until, x, Some(party));
+                    self.remember(until, x, Barred::Party(party));
                 }
+            }
+            AnyBinding::Axe(binding) => {
+                let extension = binding.relation.extension;
+                self.resting.insert((x, extension), until);
+                self.remember(until, x, Barred::Extension(extension));
             }
         }
     }
@@ -63,7 +94,23 @@ impl Quarantine {
         self.owned.get(&x).is_some_and(|&(owner, until)| owner != a && now < until)
     }
 
-    /// How many parties are barred on `x`.
+    /// Whether an extension of `x` rests.
+    pub fn rests(&self, x: XNumber, extension: Extension) -> bool {
+        self.resting.contains_key(&(x, extension))
+    }
+
+    /// The extensions of `x` that rest.
+    pub fn resting_on(&self, x: XNumber) -> impl Iterator<Item = Extension> {
+        let of_x = self.resting.range((Bound::Included((x, Extension::LOWEST)), Bound::Unbounded));
+        of_x.take_while(move |((of, _), _)| *of == x).map(|((_, extension), _)| *extension)
+    }
+
+    /// The extensions whose rest has ended since the last call.
+    pub fn take_rested(&mut self) -> Vec<(XNumber, Extension)> {
+        std::mem::take(&mut self.rested)
+    }
+
+    /// How many parties and extensions are barred on `x`.
     pub fn count(&self, x: XNumber) -> u32 {
         self.by_x.get(&x).copied().unwrap_or(0)
     }
@@ -76,21 +123,27 @@ impl Quarantine {
 
     /// Forgets what is over.
     pub fn forget(&mut self, now: Timestamp) {
-        while let Some(&(until, x, party)) = self.ends.front() {
+        while let Some(&(until, x, barred)) = self.ends.front() {
             if until > now {
                 break;
             }
             self.ends.pop_front();
             self.changed.insert(x);
             // A later end on the same X may have replaced the entry; that one has its own turn.
-            match party {
-                Some(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
+            match barred {
+                Barred::Party(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
                     self.met.remove(&(x, party));
                 }
-                None if self.owned.get(&x).is_some_and(|kept| kept.1 <= now) => {
+                Barred::Owner if self.owned.get(&x).is_some_and(|kept| kept.1 <= now) => {
                     self.owned.remove(&x);
                 }
-                _ => {}
+                Barred::Extension(extension)
+                    if self.resting.get(&(x, extension)).is_some_and(|until| *until <= now) =>
+                {
+                    self.resting.remove(&(x, extension));
+                    self.rested.push((x, extension));
+                }
+                Barred::Party(_) | Barred::Owner | Barred::Extension(_) => {}
             }
             if let Some(count) = self.by_x.get_mut(&x) {
                 *count -= 1;
@@ -101,8 +154,8 @@ impl Quarantine {
         }
     }
 
-    fn remember(&mut self, until: Timestamp, x: XNumber, party: Option<E164>) {
-        self.ends.push_back((until, x, party));
+    fn remember(&mut self, until: Timestamp, x: XNumber, barred: Barred) {
+        self.ends.push_back((until, x, barred));
         *self.by_x.entry(x).or_default() += 1;
         self.changed.insert(x);
     }
@@ -110,7 +163,7 @@ impl Quarantine {
 
 #[cfg(test)]
 mod tests {
-    use super::super::binding::{Ax, Axb, Binding, Expiry, Terms};
+    use super::super::binding::{Ax, Axb, Axe, Binding, Expiry, FirstGiven, Span, Terms};
     use super::super::id::{AppNo, RowKey};
     use super::*;
 
@@ -181,5 +234,33 @@ mod tests {
         quarantine.forget(between);
         assert!(quarantine.bars_pair(x(), pair(1, 4), between));
         assert!(!quarantine.bars_pair(x(), pair(2, 4), between));
+    }
+
+    #[test]
+    fn an_extension_rests_and_is_then_named_once_as_rested() {
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        let extension = Extension::parse("0042").unwrap();
+        let relation = Axe {
+            a: number(1),
+            extension,
+            life: Span::NONE,
+            callback: Span::NONE,
+            first: FirstGiven::default(),
+            fallback: None,
+            shows_caller: false,
+        };
+        let ended = AnyBinding::Axe(binding(relation));
+        quarantine.note(&ended, Timestamp::from_secs(1_000));
+        quarantine.note(&ended, Timestamp::from_secs(1_100));
+        assert!(quarantine.rests(x(), extension));
+        assert_eq!(quarantine.resting_on(x()).collect::<Vec<_>>(), [extension]);
+        assert_eq!(quarantine.resting_on(XNumber::new(number(998))).count(), 0);
+        quarantine.forget(Timestamp::from_secs(1_350));
+        assert!(quarantine.rests(x(), extension), "it was bound again, and ended again later");
+        assert_eq!(quarantine.take_rested(), []);
+        quarantine.forget(Timestamp::from_secs(1_400));
+        assert!(!quarantine.rests(x(), extension));
+        assert_eq!(quarantine.take_rested(), [(x(), extension)]);
+        assert_eq!((quarantine.take_rested(), quarantine.count(x())), (vec![], 0));
     }
 }

@@ -22,11 +22,19 @@ pub enum Refusal {
     XTaken,
     /// AX: this A already has as many X numbers as one may have.
     TooManyX,
+    /// AXE: the extension asked for is given out.
+    ExtensionTaken,
+    /// AXE: the X number has no extension left to give out.
+    NoFreeExtension(NoFreeExtension),
+    /// AXE: a time is longer than 30 days.
+    TimeTooLong,
+    /// AXE: A could call back for longer than the binding stands.
+    CallbackOutlivesBinding,
     /// No X number could be chosen.
     NoneFree(NoneFree),
     /// No live binding answers the description.
     NoSuchBinding,
-    /// A and B, or A and the temporary callee, are the same number.
+    /// A and B, or A and whom A's calls shall reach, are the same number.
     SameNumber,
     /// A party is itself a number that is lent out: the call would go round in a circle.
     PartyIsX,
@@ -54,6 +62,21 @@ pub struct NoneFree {
     pub party_stands: usize,
     /// One of the parties met somebody else there a moment ago.
     pub quarantined: usize,
+}
+
+/// Why an X number has no extension left, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoFreeExtension {
+    /// How many extensions the app's digits make.
+    pub all: u32,
+    /// Bound.
+    pub bound: usize,
+}
+
+impl fmt::Display for NoFreeExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Of {} extensions, {} are bound and the others were a moment ago.", self.all, self.bound)
+    }
 }
 
 impl fmt::Display for NoneFree {

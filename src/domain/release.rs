@@ -35,10 +35,14 @@ impl StateCode {
     pub const DIRECTION_NOT_ALLOWED: Self = Self(8016);
     /// The caller may not use the service; includes that X has no AX binding.
     pub const NO_PERMISSION: Self = Self(8018);
-    /// AX: the temporary callee has expired.
+    /// AX: the temporary callee has expired. AXE: A calls, and nobody called A.
     pub const NO_CALLBACK_RECORD: Self = Self(8019);
     /// Abnormal in a way that no other code describes.
     pub const ABNORMAL: Self = Self(8020);
+    /// AXE: no binding has the extension that was keyed.
+    pub const NO_AXE_BINDING: Self = Self(8022);
+    /// AXE: the caller keyed no extension.
+    pub const EMPTY_EXTENSION: Self = Self(8033);
     /// The call was not set up in time.
     pub const SETUP_TIMEOUT: Self = Self(8035);
     /// The X number may not be used for calls.
@@ -310,7 +314,7 @@ const DESCRIPTIONS: &[(u16, &str)] = &[
     (8015, "The recording failed."),
     (8016, "The binding does not allow this call direction."),
     (8018, "No AX binding permits the call."),
-    (8019, "The temporary callee of the AX binding has expired."),
+    (8019, "No callback record exists."),
     (8020, "The call was ended abnormally."),
     (8022, "The binding does not exist or has expired."),
     (8023, "A fixed-line number is not allowed as the caller."),

@@ -1,8 +1,8 @@
 //! Values for the tests of the rules.
 
 use super::binding::{AnyBinding, Ax, Axb, Binding, Change, Expiry, Terms};
-use super::customer::{NumberRecord, NumberStatus};
-use super::id::{AppNo, BindingId, RowKey};
+use super::customer::{AppSecret, CustomerApp, Mode, NumberRecord, NumberStatus};
+use super::id::{AppKey, AppNo, BindingId, RowKey};
 use super::number::{E164, Pair, XNumber};
 use super::slot::XSlot;
 use super::time::Timestamp;
@@ -33,6 +33,10 @@ pub(crate) fn pair(a: u64, b: u64) -> Pair {
 
 pub(crate) fn id(n: u64) -> BindingId {
     RowKey::from_stored(n).unwrap()
+}
+
+pub(crate) fn app(mode: Mode) -> CustomerApp {
+    CustomerApp::new(APP, AppKey::new("key").unwrap(), "sample", mode, AppSecret::new("secret"), at(0))
 }
 
 pub(crate) fn record(status: NumberStatus) -> NumberRecord {

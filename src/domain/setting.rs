@@ -4,7 +4,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::binding::Fallback;
 use super::customer::{AppSecret, CallbackTls, ClientCertificate, CustomerApp};
+use super::number::E164;
 use super::signature::Scheme;
 use super::time::Timestamp;
 use super::whitelist::IpWhitelist;
@@ -24,6 +26,9 @@ pub enum AppSetting {
     NumberStatusUrl(Option<Box<str>>),
     PushNumberStatus(bool),
     ExtensionDigits(u8),
+    ExtensionTone(Option<Box<str>>),
+    CallbackTone(Option<Box<str>>),
+    CallbackNum(Option<E164>),
     FlowLimitPerSecond(Option<NonZeroU32>),
     AuthSchemes {
         aksk: bool,
@@ -54,6 +59,9 @@ impl AppSetting {
             Self::NumberStatusUrl(_) => "numberStatusUrl",
             Self::PushNumberStatus(_) => "pushNumberStatus",
             Self::ExtensionDigits(_) => "extensionDigits",
+            Self::ExtensionTone(_) => "extensionTone",
+            Self::CallbackTone(_) => "callbackTone",
+            Self::CallbackNum(_) => "callbackNum",
             Self::FlowLimitPerSecond(_) => "flowLimitPerSecond",
             Self::AuthSchemes { .. } => "authSchemes",
             Self::AcceptPlus8h(_) => "acceptPlus8h",
@@ -80,6 +88,16 @@ impl AppSetting {
             Self::NumberStatusUrl(url) => app.urls.number_status = url,
             Self::PushNumberStatus(on) => app.push_number_status = on,
             Self::ExtensionDigits(digits) => app.extension_digits = digits,
+            Self::ExtensionTone(tone) => app.axe.prompt_tone = tone,
+            // A tone takes the place of a number and the other way round; taking one away leaves the other.
+            Self::CallbackTone(Some(tone)) => app.axe.fallback = Some(Fallback::Tone(tone)),
+            Self::CallbackTone(None) => {
+                app.axe.fallback.take_if(|fallback| matches!(fallback, Fallback::Tone(_)));
+            }
+            Self::CallbackNum(Some(number)) => app.axe.fallback = Some(Fallback::Number(number)),
+            Self::CallbackNum(None) => {
+                app.axe.fallback.take_if(|fallback| matches!(fallback, Fallback::Number(_)));
+            }
             Self::FlowLimitPerSecond(limit) => app.flow_limit_per_second = limit,
             Self::AuthSchemes { aksk, wsse } => (app.signatures.aksk, app.signatures.wsse) = (aksk, wsse),
             Self::AcceptPlus8h(on) => app.signatures.plus_eight_hours = on,
@@ -164,35 +182,16 @@ impl AppChange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::customer::{CallbackUrls, Mode, SignaturePolicy};
+    use super::super::customer::{CallbackUrls, Mode};
     use super::super::id::{AppKey, AppNo};
     use super::*;
 
     const NOON: Timestamp = Timestamp::from_secs(1_790_000_000);
 
     fn app() -> CustomerApp {
-        CustomerApp {
-            no: AppNo(1),
-            key: AppKey::new("key").unwrap(),
-            name: "demo".into(),
-            mode: Mode::Axb,
-            secret: AppSecret::new("the first secret"),
-            previous_secret: None,
-            ip_whitelist: IpWhitelist::default(),
-            recording: false,
-            sms: false,
-            urls: CallbackUrls { cdr: Some("http://a/".into()), ..CallbackUrls::default() },
-            push_number_status: false,
-            extension_digits: 4,
-            flow_limit_per_second: None,
-            suspended: false,
-            signatures: SignaturePolicy::default(),
-            push_scheme: Scheme::Wsse,
-            standard_webhooks: false,
-            callback_tls: None,
-            accept_any_2xx: false,
-            created_at: NOON,
-        }
+        let (key, secret) = (AppKey::new("key").unwrap(), AppSecret::new("the first secret"));
+        let urls = CallbackUrls { cdr: Some("http://a/".into()), ..CallbackUrls::default() };
+        CustomerApp { urls, ..CustomerApp::new(AppNo(1), key, "demo", Mode::Axb, secret, NOON) }
     }
 
     #[test]
@@ -225,6 +224,9 @@ mod tests {
             AppSetting::NumberStatusUrl(Some("http://b/".into())),
             AppSetting::PushNumberStatus(true),
             AppSetting::ExtensionDigits(2),
+            AppSetting::ExtensionTone(Some("prompt.wav".into())),
+            AppSetting::CallbackTone(Some("nobody.wav".into())),
+            AppSetting::CallbackNum(E164::parse("+8613800000001").ok()),
             AppSetting::FlowLimitPerSecond(NonZeroU32::new(5)),
             AppSetting::AuthSchemes { aksk: true, wsse: false },
             AppSetting::AcceptPlus8h(false),
@@ -258,6 +260,25 @@ mod tests {
         let one = set(&both, AppSetting::CallbackCa(None));
         assert_eq!(one.callback_tls.as_deref(), Some(&CallbackTls { ca: None, client: Some(client()) }));
         assert_eq!(set(&one, AppSetting::ClientCertificate(None)).callback_tls, None);
+    }
+
+    #[test]
+    fn a_callback_tone_takes_the_place_of_a_number_and_only_itself_is_taken_away() {
+        let tone = |tone: Option<&str>| AppSetting::CallbackTone(tone.map(Box::from));
+        let number = |number: Option<E164>| AppSetting::CallbackNum(number);
+        let someone = E164::parse("+8613800000001").ok();
+        for (settings, expected) in [
+            (vec![tone(Some("t")), number(someone)], someone.map(Fallback::Number)),
+            (vec![number(someone), tone(Some("t"))], Some(Fallback::Tone("t".into()))),
+            (vec![number(someone), tone(None)], someone.map(Fallback::Number)),
+            (vec![number(someone), number(None)], None),
+            (vec![tone(Some("t")), number(None)], Some(Fallback::Tone("t".into()))),
+            (vec![tone(Some("t")), tone(None)], None),
+        ] {
+            let mut app = app();
+            settings.clone().into_iter().for_each(|setting| setting.apply(&mut app));
+            assert_eq!(app.axe.fallback, expected, "{settings:?}");
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::binding::{Change, UnbindCause};
+use crate::domain::binding::{Change, LastCaller, UnbindCause};
 use crate::domain::call::{Call, CallId};
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::{AppNo, RowKey};
+use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::store::{Batch, Write};
@@ -46,6 +46,8 @@ pub enum Effect {
     PushEnded(Delivery),
     /// A call has ended and waits for its CDR.
     CallEnded(CallId, Option<AppNo>, Timestamp),
+    /// Somebody called through this binding.
+    Called(BindingId, LastCaller),
     /// A call to this number was closed.
     NumberCalled(XNumber, Timestamp),
 }

@@ -284,6 +284,7 @@ impl Ledger {
                     self.staging.remove_number(app, x);
                     shared.registry.directory.remove_number(x);
                 }
+                Effect::Called(binding, caller) => shared.registry.directory.note_caller(binding, caller),
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
                 Effect::Enqueue(delivery) => {

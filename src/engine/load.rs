@@ -36,6 +36,7 @@ pub fn load(
             bindings += 1;
             progress(bindings);
         }
+        Loaded::LastCaller(id, caller) => shared.registry.directory.note_caller(id, caller),
         Loaded::Ended(binding, at) => staging.note_ended(&binding, at),
         Loaded::Call(call) => {
             if call.closed.is_none() && call.decision.is_some() && call.reached(Stage::Released).is_some() {

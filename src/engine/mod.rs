@@ -37,9 +37,9 @@ use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
 use crate::domain::id::{AppNo, RowKey};
-use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
-use crate::domain::route::Route;
+use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
 pub use crate::outbound::{TlsSettingFault, check_callback_tls};
@@ -196,17 +196,13 @@ impl Engine {
     }
 
     /// Answers the switch's question for a route, from memory alone.
-    pub fn route(
-        &self,
-        id: &CallId,
-        caller: CallingParty,
-        called: Option<E164>,
-    ) -> Result<Arc<Decision>, Unserved> {
+    pub fn route(&self, id: &CallId, setup: CallSetup<'_>) -> Result<Arc<Decision>, Unserved> {
         let now = self.shared.clock.now();
-        let decide = |shared: &Shared| shared.registry.asked_or_decided(id, caller, called, now);
+        let decide = |shared: &Shared| shared.registry.asked_or_decided(id, setup, now);
         let decision = self.shared.registry.bind_to(id, self.read(decide)?, now);
         let answer = match &decision.route {
             Route::Connect(_) => "connect",
+            Route::Collect(_) => "collect",
             Route::Reject(reject) => reject.cause.as_str(),
         };
         self.shared.metrics.routes.with_label_values(&[answer]).inc();
@@ -323,6 +319,7 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::domain::id::PublicIds;
+    use crate::domain::number::CallingParty;
     use crate::domain::sample::{at, number};
     use crate::store::embedded::EmbeddedStore;
 
@@ -358,7 +355,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(dir.path());
         let id = CallId::new("c").unwrap();
-        let ask = || engine.route(&id, CallingParty::Withheld, Some(number(1)));
+        let setup = CallSetup { caller: CallingParty::Withheld, called: Some(number(1)), extension: None };
+        let ask = || engine.route(&id, setup);
         assert_eq!(ask(), Err(Unserved::NotServing));
         assert_eq!(engine.shared.registry.calls.unreported_count(), 0);
         engine.shared.set_serving(true);

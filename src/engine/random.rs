@@ -1,4 +1,5 @@
-//! The one place that draws random values: the secrets of installations and apps, app keys, nonces of pushes.
+//! The one place that draws random values: the secrets of installations and apps, app keys, nonces of pushes,
+//! and where to look for a free extension.
 //! Everything else takes what it needs as an argument.
 
 use rand::RngExt;
@@ -31,6 +32,11 @@ pub fn app_key() -> String {
 /// An app's secret: 40 letters and digits, 238 bits.
 pub fn app_secret() -> String {
     letters_and_digits(40)
+}
+
+/// Where to begin looking for a free extension.
+pub fn extension_draw() -> u16 {
+    generator().random()
 }
 
 /// The nonce of one push: 32 lower-case hexadecimal digits (callbacks 1.1).

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::draft::{Draft, Effect};
 use super::job::ReportCount;
 use super::ledger::{Ledger, LedgerRules};
-use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Recording, Reported, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Decision, Recording, Reported, Stage};
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
 use crate::domain::delivery::{Delivery, NoticeKind};
 use crate::domain::number::CallingParty;
+use crate::domain::route::{CallSetup, Route};
 use crate::domain::time::Timestamp;
 use crate::store::Write;
 use crate::store::query::Retention;
@@ -133,9 +134,10 @@ impl Ledger {
         }
         // What was parked and what frees it become known together: told in the order they happened.
         tell.sort_by_key(|stage| (call.reached(*stage), *stage));
-        for stage in tell {
+        for &stage in &tell {
             self.tell(&call, stage, draft, now);
         }
+        note_caller(&call, &tell, draft);
         draft.calls.insert(id.clone(), call);
         reported
     }
@@ -144,20 +146,43 @@ impl Ledger {
     /// that. Returns the stages that can now be told. A call that is closed stays as it is: its CDR is made, or
     /// it was swept and has none, and either way nothing more is told about it.
     fn decide_call(&self, call: &mut Call, event: &CallEvent, now: Timestamp) -> Vec<Stage> {
-        let asked_before = call.decision.as_ref().is_some_and(|decision| decision.basis == Basis::Asked);
-        if asked_before || call.closed.is_some() {
+        let registry = &self.shared.registry;
+        let known = call.decision.as_ref().map(|decision| (decision.basis, decision.route.is_final()));
+        if known == Some((Basis::Asked, true)) || call.closed.is_some() {
             return Vec::new();
         }
-        if let Some(asked) = self.shared.registry.calls.asked(&call.id) {
+        // What is presumed gives way to what was answered, but not to a mere "let the caller key an extension".
+        if let Some(asked) = registry.calls.asked(&call.id)
+            && (asked.route.is_final() || matches!(known, None | Some((Basis::Presumed, false))))
+        {
             return call.decide(Arc::unwrap_or_clone(asked));
         }
-        match (event.stage, event.called) {
-            (Stage::Incoming, Some(called)) if call.decision.is_none() => {
+        match (event.stage, event.called, &call.decision) {
+            (Stage::Incoming, Some(called), None) => {
                 let caller = event.caller.unwrap_or(CallingParty::Withheld);
-                call.decide(self.shared.registry.decide(caller, Some(called), Basis::Presumed, now))
+                let setup = CallSetup { caller, called: Some(called), extension: None };
+                call.decide(registry.decide(setup, Basis::Presumed, now))
+            }
+            (stage, _, Some(collecting))
+                if Stage::FORWARDED.contains(&stage) && !collecting.route.is_final() =>
+            {
+                match self.connected_after_all(call, collecting, now) {
+                    Some(decision) => call.decide(decision),
+                    None => Vec::new(),
+                }
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The switch has dialled the callee of a call that as far as we know waits for an extension: the answer to
+    /// its second question was lost with a crash. What was keyed leads to the same binding, if it still stands.
+    fn connected_after_all(&self, call: &Call, collecting: &Decision, now: Timestamp) -> Option<Decision> {
+        let keyed = call.event(Stage::Collected)?.digits.as_deref();
+        let Decision { caller, called, .. } = *collecting;
+        let setup = CallSetup { caller, called, extension: keyed };
+        let presumed = self.shared.registry.decide(setup, Basis::Presumed, now);
+        matches!(presumed.route, Route::Connect(_)).then_some(presumed)
     }
 
     /// Queues the notice of a stage, if the app wants it, and notes an end.
@@ -292,5 +317,17 @@ impl Ledger {
     fn known_call(&self, id: &CallId, draft: &Draft) -> Option<Call> {
         let staged = draft.calls.get(id).cloned();
         staged.or_else(|| self.shared.registry.calls.get(id).map(Arc::unwrap_or_clone))
+    }
+}
+
+/// AXE: notes whom A can call back, once, when the switch is first heard to have dialled A.
+fn note_caller(call: &Call, told: &[Stage], draft: &mut Draft) {
+    let mut reached = Stage::FORWARDED.into_iter().filter(|stage| call.reached(*stage).is_some()).peekable();
+    if reached.peek().is_some()
+        && reached.all(|stage| told.contains(&stage))
+        && let Some((binding, caller)) = call.to_call_back()
+    {
+        draft.write(Write::LastCaller { binding, caller });
+        draft.effects.push(Effect::Called(binding, caller));
     }
 }

@@ -1,15 +1,15 @@
 //! Calls under way, and what was decided about them.
 //!
 //! Two maps with two owners. Route answers are given by any thread, at once, and kept in `decisions`; the first
-//! answer about a call wins. Calls are built by the writer alone, from events it has made durable; it takes the
-//! decision over when the first event arrives. So a route answer never waits for a disk, and a call is never
-//! changed from two sides.
+//! final answer about a call wins ("let the caller key an extension" is none). Calls are built by the writer alone,
+//! from events it has made durable; it takes the decision over when the next event arrives. So a route answer
+//! never waits for a disk, and a call is never changed from two sides.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 
 use crate::domain::call::{Basis, Call, CallId, Decision};
 use crate::domain::time::Timestamp;
@@ -34,29 +34,34 @@ impl Calls {
         Self::default()
     }
 
-    /// What was decided about a call when the switch asked; decides now if it never asked before.
+    /// What was decided about a call when the switch asked; decides now if it never asked before. What was decided
+    /// gives way to `decide` only if it is not final and the new decision is: the extension was keyed meanwhile.
     pub fn decided(
         &self,
         id: &CallId,
         now: Timestamp,
         decide: impl FnOnce() -> Arc<Decision>,
     ) -> Arc<Decision> {
-        if let Some(decision) = self.asked(id) {
-            return decision;
+        let asked = self.asked(id);
+        if let Some(asked) = asked.as_ref().filter(|asked| asked.route.is_final()) {
+            return Arc::clone(asked);
         }
-        let mut fresh = false;
-        let decision = Arc::clone(&self.decisions.entry(id.clone()).or_insert_with(|| {
-            fresh = true;
-            decide()
-        }));
-        if fresh {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.push_back((now, id.clone()));
-            if made.len() > DECISIONS_MAX {
-                if let Some((_, oldest)) = made.pop_front() {
-                    self.decisions.remove(&oldest);
-                }
-            }
+        let decision = decide();
+        let stays = |kept: &Decision| kept.route.is_final() || !decision.route.is_final();
+        if let Some(asked) = asked.filter(|asked| stays(asked)) {
+            return asked;
+        }
+        match self.decisions.entry(id.clone()) {
+            Entry::Occupied(kept) if stays(kept.get()) => return Arc::clone(kept.get()),
+            Entry::Occupied(mut kept) => drop(kept.insert(Arc::clone(&decision))),
+            Entry::Vacant(place) => drop(place.insert(Arc::clone(&decision))),
+        }
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.push_back((now, id.clone()));
+        if made.len() > DECISIONS_MAX
+            && let Some((at, oldest)) = made.pop_front()
+        {
+            self.decisions.remove_if(&oldest, |_, kept| kept.at <= at);
         }
         decision
     }
@@ -99,11 +104,12 @@ impl Calls {
 
     /// Puts a call whose newest events are durable in place of its former self.
     pub fn put(&self, call: Arc<Call>) {
-        let took_over = call.decision.as_ref().is_some_and(|decision| decision.basis == Basis::Asked);
+        let taken_over = call.decision.clone().filter(|decision| decision.basis == Basis::Asked);
         let id = call.id.clone();
         self.calls.insert(id.clone(), call);
-        if took_over {
-            self.decisions.remove(&id);
+        if let Some(taken_over) = taken_over {
+            // What was answered in the meantime, once the extension was keyed, is for the next event.
+            self.decisions.remove_if(&id, |_, kept| taken_over.route.is_final() || !kept.route.is_final());
         }
     }
 
@@ -116,8 +122,8 @@ impl Calls {
     pub fn forget(&self, now: Timestamp, keep: Duration) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         while made.front().is_some_and(|(at, _)| now.since(*at) >= DECISION_KEPT) {
-            if let Some((_, id)) = made.pop_front() {
-                self.decisions.remove(&id);
+            if let Some((at, id)) = made.pop_front() {
+                self.decisions.remove_if(&id, |_, kept| kept.at <= at);
             }
         }
         drop(made);
@@ -138,7 +144,7 @@ mod tests {
     }
 
     fn decision(secs: u64, basis: Basis) -> Decision {
-        let route = Route::Reject(Reject { cause: RejectCause::UnknownNumber, through: None });
+        let route = Route::Reject(Reject { cause: RejectCause::UnknownNumber, through: None, tone: None });
         let (caller, called, app, mode) = (CallingParty::Withheld, None, None, None);
         Decision { at: at(secs), caller, called, app, mode, route, basis }
     }
@@ -203,5 +209,109 @@ mod tests {
         calls.clear();
         assert!(calls.get(&call_id(2)).is_none());
         assert_eq!(ask(&calls, 1, 20), at(10));
+    }
+}
+
+#[cfg(test)]
+mod changing_answers {
+    use super::*;
+    use crate::domain::id::RowKey;
+    use crate::domain::number::CallingParty;
+    use crate::domain::route::{Collect, Reject, RejectCause, Route};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn decision(route: Route, secs: u64) -> Decision {
+        Decision {
+            at: at(secs),
+            caller: CallingParty::Withheld,
+            called: None,
+            app: None,
+            mode: None,
+            route,
+            basis: Basis::Asked,
+        }
+    }
+
+    fn collect() -> Route {
+        Route::Collect(Collect { tone: None, digits: 4 })
+    }
+
+    fn reject(cause: RejectCause) -> Route {
+        Route::Reject(Reject { cause, through: None, tone: None })
+    }
+
+    fn id() -> CallId {
+        CallId::new("c").unwrap()
+    }
+
+    fn call(decision: Option<Decision>) -> Arc<Call> {
+        let mut call = Call::new(RowKey::floor(1), id(), "s".into());
+        call.decision = decision;
+        Arc::new(call)
+    }
+
+    /// Asks; the answer, if it has to be decided, is `route`.
+    fn ask(calls: &Calls, route: Route, secs: u64) -> Route {
+        calls.decided(&id(), at(secs), || Arc::new(decision(route, secs))).route.clone()
+    }
+
+    #[test]
+    fn the_first_final_answer_about_a_call_binds() {
+        let calls = Calls::new();
+        let first = reject(RejectCause::NoAxBinding);
+        assert_eq!(ask(&calls, first.clone(), 1), first);
+        assert_eq!(ask(&calls, collect(), 2), first);
+        assert_eq!(ask(&calls, reject(RejectCause::Direction), 3), first);
+    }
+
+    #[test]
+    fn being_asked_for_an_extension_binds_only_until_there_is_a_final_answer() {
+        let calls = Calls::new();
+        assert_eq!(ask(&calls, collect(), 1), collect());
+        let again = calls.decided(&id(), at(2), || Arc::new(decision(collect(), 2)));
+        assert_eq!(again.at, at(1));
+        let second = reject(RejectCause::NoAxeBinding);
+        assert_eq!(ask(&calls, second.clone(), 3), second);
+        assert_eq!(ask(&calls, reject(RejectCause::EmptyExtension), 4), second);
+    }
+
+    #[test]
+    fn an_answer_given_while_the_former_one_is_taken_over_stays_for_the_next_event() {
+        let calls = Calls::new();
+        ask(&calls, collect(), 1);
+        let second = reject(RejectCause::NoAxeBinding);
+        ask(&calls, second.clone(), 2);
+        calls.put(call(Some(decision(collect(), 1))));
+        assert_eq!(calls.asked(&id()).unwrap().route, second);
+        assert_eq!(calls.unreported_count(), 1);
+        calls.put(call(Some(decision(second.clone(), 2))));
+        assert_eq!(calls.unreported_count(), 0);
+        assert_eq!(calls.asked(&id()).unwrap().route, second);
+    }
+
+    #[test]
+    fn a_final_answer_takes_the_place_of_one_that_a_call_has_taken_over() {
+        let calls = Calls::new();
+        calls.put(call(Some(decision(collect(), 1))));
+        assert_eq!(ask(&calls, collect(), 2), collect());
+        assert_eq!(calls.unreported_count(), 0);
+        let second = reject(RejectCause::EmptyExtension);
+        assert_eq!(ask(&calls, second.clone(), 3), second);
+        assert_eq!(calls.asked(&id()).unwrap().route, second);
+    }
+
+    #[test]
+    fn forgetting_a_first_answer_leaves_a_later_one_in_force() {
+        let calls = Calls::new();
+        ask(&calls, collect(), 1);
+        let second = reject(RejectCause::NoAxeBinding);
+        ask(&calls, second.clone(), 100);
+        calls.forget(at(650), Duration::ZERO);
+        assert_eq!(calls.asked(&id()).unwrap().route, second);
+        calls.forget(at(700), Duration::ZERO);
+        assert_eq!(calls.asked(&id()), None);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
-use crate::domain::binding::{AnyBinding, Change};
+use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::customer::NumberRecord;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, XNumber};
@@ -108,6 +108,14 @@ impl Directory {
         }
     }
 
+    /// Notes who called through an AXE binding, if it still stands.
+    pub fn note_caller(&self, id: BindingId, caller: LastCaller) {
+        let Some(mut entry) = self.x_of(id).and_then(|x| self.entries.get_mut(&x)) else { return };
+        if let Some(XSlot::Axe(slot)) = &mut entry.slot {
+            slot.note_caller(id, caller);
+        }
+    }
+
     /// Absorbs a change that is durable. Returns how many bindings the X number carries now.
     pub fn apply(&self, change: &Change) -> u32 {
         let binding = change.binding();
@@ -134,7 +142,7 @@ impl Directory {
                 self.bindings.fetch_sub(1, Ordering::Relaxed);
             }
         }
-        u32::try_from(load).expect("an X carries at most 5,000 pairs")
+        u32::try_from(load).expect("an X carries at most 9,999 bindings")
     }
 
     /// Forgets everything.
@@ -192,7 +200,7 @@ impl Directory {
 const fn owner(slot: &XSlot) -> Option<E164> {
     match slot {
         XSlot::Ax(binding) => Some(binding.relation.a),
-        XSlot::Axb(_) => None,
+        XSlot::Axb(_) | XSlot::Axe(_) => None,
     }
 }
 

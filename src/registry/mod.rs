@@ -20,8 +20,8 @@ pub use self::staging::Staging;
 use crate::domain::binding::AnyBinding;
 use crate::domain::call::{Basis, CallId, Decision};
 use crate::domain::id::{AppNo, BindingId};
-use crate::domain::number::{CallingParty, E164, XNumber};
-use crate::domain::route::{Dialled, route};
+use crate::domain::number::XNumber;
+use crate::domain::route::{CallSetup, Dialled, route};
 use crate::domain::time::Timestamp;
 
 /// Everything in memory that more than one thread looks at.
@@ -41,59 +41,37 @@ impl Registry {
         Self { directory: Directory::new(), customers: Customers::new(), calls: Calls::new() }
     }
 
-    /// What a call from `caller` to `called` would meet at `now`. Nothing is remembered.
-    pub fn decide(
-        &self,
-        caller: CallingParty,
-        called: Option<E164>,
-        basis: Basis,
-        now: Timestamp,
-    ) -> Decision {
-        let unknown = Dialled {
-            number: None,
-            mode: crate::domain::customer::Mode::Axb,
-            app_suspended: false,
-            slot: None,
-        };
+    /// What a call would meet at `now`. Nothing is remembered.
+    pub fn decide(&self, setup: CallSetup<'_>, basis: Basis, now: Timestamp) -> Decision {
+        let CallSetup { caller, called, .. } = setup;
         let (app, mode, route) = called
             .and_then(|called| {
                 self.directory.view(XNumber::new(called), |entry| {
                     let app = self.customers.by_no(entry.record.app);
-                    let dialled = Dialled {
-                        number: Some(&entry.record),
-                        mode: app.mode,
-                        app_suspended: app.suspended,
-                        slot: entry.slot.as_ref(),
-                    };
-                    (Some(app.no), Some(app.mode), route(dialled, caller, now))
+                    let dialled = Dialled { number: &entry.record, app: &app, slot: entry.slot.as_ref() };
+                    (Some(app.no), Some(app.mode), route(Some(dialled), setup, now))
                 })
             })
-            .unwrap_or_else(|| (None, None, route(unknown, caller, now)));
+            .unwrap_or_else(|| (None, None, route(None, setup, now)));
         Decision { at: now, caller, called, app, mode, route, basis }
     }
 
-    /// Answers the switch's question for a route. The first answer about a call binds for its life.
-    pub fn route(
-        &self,
-        id: &CallId,
-        caller: CallingParty,
-        called: Option<E164>,
-        now: Timestamp,
-    ) -> Arc<Decision> {
-        self.bind_to(id, self.asked_or_decided(id, caller, called, now), now)
+    /// Answers the switch's question for a route. The first answer that is final binds for the life of the call.
+    pub fn route(&self, id: &CallId, setup: CallSetup<'_>, now: Timestamp) -> Arc<Decision> {
+        self.bind_to(id, self.asked_or_decided(id, setup, now), now)
     }
 
     /// The first half of [`Registry::route`]: what the switch was told about the call, or else what it would be
     /// told now. Nothing is remembered yet.
-    pub fn asked_or_decided(
-        &self,
-        id: &CallId,
-        caller: CallingParty,
-        called: Option<E164>,
-        now: Timestamp,
-    ) -> Arc<Decision> {
-        let decide = || Arc::new(self.decide(caller, called, Basis::Asked, now));
-        self.calls.asked(id).unwrap_or_else(decide)
+    pub fn asked_or_decided(&self, id: &CallId, setup: CallSetup<'_>, now: Timestamp) -> Arc<Decision> {
+        let asked = self.calls.asked(id);
+        // Switches send an empty text for what they do not have, so it means "keyed nothing" only after the
+        // caller was asked.
+        let extension = setup.extension.filter(|keyed| asked.is_some() || !keyed.is_empty());
+        match asked {
+            Some(asked) if asked.route.is_final() || extension.is_none() => asked,
+            Some(_) | None => Arc::new(self.decide(CallSetup { extension, ..setup }, Basis::Asked, now)),
+        }
     }
 
     /// The second half: the decision binds, unless another bound meanwhile; the one that does is returned.

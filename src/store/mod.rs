@@ -19,11 +19,11 @@ pub(crate) mod contract;
 
 use std::sync::Arc;
 
-use crate::domain::binding::{AnyBinding, Change};
+use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::call::{Call, CallEvent, Cdr, Closed};
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::RowKey;
+use crate::domain::id::{BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 
@@ -45,6 +45,14 @@ pub enum Write {
     NumberRemoved(XNumber),
     /// A binding changes. An ended one goes to the history.
     Binding(Change),
+    /// Somebody called through an AXE binding. Replaces an earlier caller; without effect when a later one is
+    /// known or the binding stands no longer.
+    LastCaller {
+        /// The binding.
+        binding: BindingId,
+        /// Who, and when.
+        caller: LastCaller,
+    },
     /// A call's row: decision and recording, not its events. New or replacing its former self.
     Call(Box<Call>),
     /// One more event of a call; `index` is its place in [`Call::events`].
@@ -140,6 +148,8 @@ pub enum Loaded {
     Number(NumberRecord, Option<Timestamp>),
     /// A binding that stands.
     Binding(AnyBinding),
+    /// Who called last through an AXE binding that stands.
+    LastCaller(BindingId, LastCaller),
     /// A binding that ended after [`LoadFrom::ended_after`], and when, for the quarantine.
     Ended(AnyBinding, Timestamp),
     /// A call that is open, or was closed after [`LoadFrom::closed_after`], with its events.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::time_text::format_utc;
 use crate::domain::call::{Call, Cdr, Stage};
-use crate::domain::customer::NumberStatus;
+use crate::domain::customer::{Mode, NumberStatus};
 use crate::domain::id::{AppKey, PublicIds};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::route::Route;
@@ -33,14 +33,20 @@ struct EventBody<'a> {
 struct StatusInfo<'a> {
     session_id: &'a str,
     timestamp: String,
-    caller: String,
-    called: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    called: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digit_info: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_desc: Option<&'static str>,
-    /// Empty when no binding is concerned: real receivers want the member always (client-tolerances G48).
-    subscription_id: String,
+    /// Empty when no binding is concerned: real receivers want the member always (client-tolerances G48). Absent
+    /// in AXE before the extension (callbacks 2.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_data: Option<&'a str>,
 }
@@ -48,9 +54,12 @@ struct StatusInfo<'a> {
 /// The notice of one stage of a call; `None` when the stage has not been reported.
 pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
     let event = call.event(stage)?;
-    let through = call.through();
-    let (caller, called) = shown_numbers(call, stage);
+    let mode = call.decision.as_ref().and_then(|decision| decision.mode);
+    let before_extension = mode == Some(Mode::Axe) && matches!(stage, Stage::Incoming | Stage::Collected);
+    let through = call.through().filter(|_| !before_extension);
+    let (caller, called) = shown_numbers(call, stage).unzip();
     let release = (stage == Stage::Released).then(|| call.release());
+    let subscription = through.map(|through| origin.ids.subscription(through.subscription));
     let body = EventBody {
         event_type: stage.as_str(),
         status_info: StatusInfo {
@@ -58,11 +67,10 @@ pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
             timestamp: format_utc(event.at),
             caller,
             called,
+            digit_info: (stage == Stage::Collected).then(|| event.digits.as_deref().unwrap_or_default()),
             state_code: release.map(|release| release.state.number()),
             state_desc: release.map(|release| release.state.desc()),
-            subscription_id: through
-                .map(|through| origin.ids.subscription(through.subscription))
-                .unwrap_or_default(),
+            subscription_id: (!before_extension).then(|| subscription.unwrap_or_default()),
             user_data: through.and_then(|through| through.user_data.as_deref()),
         },
     };
@@ -70,17 +78,21 @@ pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
 }
 
 /// `caller` and `called` as callbacks 2.2 has them: the real caller and X while the call comes in; X and the
-/// real callee from the moment the gateway's side dials. A call that was never forwarded stays with the first.
-fn shown_numbers(call: &Call, stage: Stage) -> (String, String) {
+/// real callee from the moment the gateway's side dials. A call that was never forwarded stays with the first;
+/// what was keyed comes without either.
+fn shown_numbers(call: &Call, stage: Stage) -> Option<(String, String)> {
+    if stage == Stage::Collected {
+        return None;
+    }
     let decision = call.decision.as_ref();
     let dialled = decision.and_then(|decision| decision.called);
     let forwarded = stage != Stage::Incoming && call.reached(Stage::Outgoing).is_some();
-    match decision.map(|decision| &decision.route) {
+    Some(match decision.map(|decision| &decision.route) {
         Some(Route::Connect(connect)) if forwarded || !matches!(stage, Stage::Incoming | Stage::Released) => {
             (connect.display.expose(), connect.callee.expose())
         }
         _ => (decision.map(|decision| party(decision.caller)).unwrap_or_default(), exposed(dialled)),
-    }
+    })
 }
 
 #[derive(Serialize)]
@@ -140,6 +152,11 @@ struct FeeInfo<'a> {
     host_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_data: Option<&'a str>,
+    /// The field table of the documentation has this name, its samples the next (callbacks 5.1): both are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extend_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extend_num: Option<String>,
 }
 
 /// The notice of one to 50 CDRs of one app.
@@ -151,6 +168,7 @@ pub fn fee(cdrs: &[Cdr], app: &AppKey, origin: &Origin) -> Vec<u8> {
 fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<'a> {
     let subscription = cdr.subscription.map(|id| origin.ids.subscription(id));
     let recording = cdr.recording.as_ref();
+    let extension = cdr.extension.map(|extension| extension.to_string());
     FeeInfo {
         direction: cdr.direction,
         sp_id: &origin.sp_id,
@@ -184,6 +202,8 @@ fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<
         service_type: cdr.mode.service_type(),
         host_name: &origin.host_name,
         user_data: cdr.user_data.as_deref(),
+        extend_number: extension.clone(),
+        extend_num: extension,
     }
 }
 

@@ -80,6 +80,19 @@ impl Fields {
         }
     }
 
+    /// Digits with their leading zeros. A JSON number is taken as it is written.
+    pub fn digits(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        match self.value(name) {
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            _ => Ok(self.text(name)?.map(|text| text.trim().to_owned())),
+        }
+    }
+
+    /// Whether a member is there and empty, which takes away what it stands for.
+    pub fn is_emptied(&self, name: &str) -> bool {
+        self.members.get(name).and_then(Value::as_str) == Some("")
+    }
+
     /// A number in global form.
     pub fn number(&self, name: &str) -> Result<Option<E164>, Unreadable> {
         let Some(text) = self.text(name)? else { return Ok(None) };
@@ -178,8 +191,7 @@ impl Fields {
     /// The name of a tone file.
     pub fn tone(&self, name: &str) -> Result<Option<Box<str>>, Unreadable> {
         let Some(text) = self.given_text(name)? else { return Ok(None) };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-        if text.len() > TONE_CHARS_MAX || !text.chars().all(plain) {
+        if !text.is_empty() && !is_tone(text) {
             let what = format!("{name} must be at most {TONE_CHARS_MAX} letters, digits and -_.@ .");
             return Err(Unreadable::invalid(what));
         }
@@ -206,6 +218,12 @@ impl Fields {
     fn value(&self, name: &str) -> Option<&Value> {
         self.members.get(name).filter(|value| !value.is_null() && value.as_str() != Some(""))
     }
+}
+
+/// Whether a text can be the name of a tone file.
+pub fn is_tone(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    (1..=TONE_CHARS_MAX).contains(&text.len()) && text.chars().all(plain)
 }
 
 /// `60.0` is 60: some languages write every number that way.

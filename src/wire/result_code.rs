@@ -104,6 +104,8 @@ pub enum ResultCode {
 
     /// 403/1020166. The client address is not on the app's whitelist.
     AddressNotWhitelisted,
+    /// 403/1020167. AXE: the extension is given out, or none is left on the X number.
+    NoIdleExtension,
     /// 403/1020176. The client address failed too often and is banned for a while.
     AddressBanned,
 }
@@ -155,6 +157,7 @@ impl ResultCode {
         Self::RecordMissing,
         Self::RecordExists,
         Self::AddressNotWhitelisted,
+        Self::NoIdleExtension,
         Self::AddressBanned,
     ];
 
@@ -223,6 +226,7 @@ impl ResultCode {
             Self::RecordMissing => (403, "1016001", "The record does not exist."),
             Self::RecordExists => (403, "1016002", "The record already exists."),
             Self::AddressNotWhitelisted => (403, "1020166", "The app client ip is not in ip white list."),
+            Self::NoIdleExtension => (403, "1020167", "No idle extend Number."),
             Self::AddressBanned => (403, "1020176", "Authentication failed, try again later"),
         }
     }

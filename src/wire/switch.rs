@@ -12,11 +12,15 @@ use crate::domain::customer::NumberStatus;
 use crate::domain::id::PublicIds;
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::{ReleasedBy, StateCode};
-use crate::domain::route::Route;
+use crate::domain::route::{CallSetup, Route};
 use crate::domain::time::Timestamp;
 
 /// Most events or numbers in one request.
 pub const ITEMS_MAX: usize = 1_000;
+/// How long the switch waits for the digits of an extension, in seconds.
+const COLLECT_TIMEOUT_SECS: u16 = 30;
+/// Longest `extension` and `digits`; more than any extension has, so that slips stay visible.
+const KEYED_CHARS_MAX: usize = 32;
 /// Longest `domain` of a recording (callbacks 5.1).
 const DOMAIN_CHARS_MAX: usize = 256;
 /// Longest `bucket` and `object` of a recording (callbacks 5.1).
@@ -33,6 +37,17 @@ impl<'v> Members<'v> {
 
     fn text(&self, name: &str) -> Option<&'v str> {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// What a caller keyed. Empty is something else than absent: it was asked for, and nothing came. `#` at the
+    /// end only says that nothing follows.
+    fn keyed(&self, name: &str) -> Option<Box<str>> {
+        let text = match self.0.get(name)? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        Some(text.trim().trim_end_matches('#').chars().take(KEYED_CHARS_MAX).collect())
     }
 
     fn integer<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
@@ -82,6 +97,15 @@ pub struct RouteQuestion {
     pub caller: CallingParty,
     /// What was dialled, when it is a number.
     pub called: Option<E164>,
+    /// What was keyed, if the member is there.
+    pub extension: Option<Box<str>>,
+}
+
+impl RouteQuestion {
+    /// The call that the question is about.
+    pub fn setup(&self) -> CallSetup<'_> {
+        CallSetup { caller: self.caller, called: self.called, extension: self.extension.as_deref() }
+    }
 }
 
 /// Reads a question. `None` = there is no usable callId, so that no call could be told from another.
@@ -92,6 +116,7 @@ pub fn route_question(body: &[u8]) -> Option<RouteQuestion> {
         call: members.call_id()?,
         caller: members.caller().unwrap_or(CallingParty::Withheld),
         called: members.number("called"),
+        extension: members.keyed("extension"),
     })
 }
 
@@ -114,7 +139,7 @@ pub enum RouteAnswer<'a> {
         record_flag: u8,
         /// For the caller instead of ring-back; empty = none.
         caller_tone: &'a str,
-        /// For the callee after the answer; always empty in AX and AXB.
+        /// For the callee after the answer; always empty in this version.
         callee_tone: &'static str,
         /// Before recording; empty = none.
         record_tone: &'a str,
@@ -122,6 +147,18 @@ pub enum RouteAnswer<'a> {
         last_minute_tone: &'a str,
         /// The binding.
         subscription_id: String,
+    },
+    /// Let the caller key an extension, and ask again with it.
+    #[serde(rename_all = "camelCase")]
+    Collect {
+        /// What customers know the call by.
+        session_id: &'a str,
+        /// Asks the caller; empty = the switch's own prompt.
+        tone: &'a str,
+        /// How many digits to wait for.
+        digits: u8,
+        /// For how many seconds.
+        timeout: u16,
     },
     /// Refuse the call.
     #[serde(rename_all = "camelCase")]
@@ -136,8 +173,8 @@ pub enum RouteAnswer<'a> {
         state_code: u16,
         /// In words, numbers masked.
         reason: String,
-        /// To play first; always empty in AX and AXB.
-        tone: &'static str,
+        /// To play first; empty = none.
+        tone: &'a str,
     },
 }
 
@@ -157,11 +194,18 @@ impl<'a> RouteAnswer<'a> {
                 last_minute_tone: connect.last_minute_tone.as_deref().unwrap_or_default(),
                 subscription_id: ids.subscription(connect.through.subscription),
             },
+            Route::Collect(collect) => Self::Collect {
+                session_id,
+                tone: collect.tone.as_deref().unwrap_or_default(),
+                digits: collect.digits,
+                timeout: COLLECT_TIMEOUT_SECS,
+            },
             Route::Reject(reject) => {
                 let (sip, q850) = reject.cause.sip_and_q850();
                 let state_code = reject.cause.state_code().number();
                 let reason = reject.cause.in_words(decision.caller, decision.called.map(XNumber::new));
-                Self::Reject { session_id, sip, q850, state_code, reason, tone: "" }
+                let tone = reject.tone.as_deref().unwrap_or_default();
+                Self::Reject { session_id, sip, q850, state_code, reason, tone }
             }
         }
     }
@@ -228,6 +272,7 @@ fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
         received_at: now,
         caller: members.caller(),
         called,
+        digits: members.keyed("digits").filter(|_| stage == Stage::Collected),
         sip: members.integer("sip").filter(|sip| (100..700).contains(sip)),
         q850: members.integer("q850").filter(|q850| *q850 < 128),
         by: members.text("by").and_then(ReleasedBy::from_str),
@@ -324,56 +369,4 @@ pub struct ErrorBody<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_secs(1_767_323_100);
-
-    #[test]
-    fn a_question_is_read_whatever_the_caller_sent() {
-        let caller = |json: &str| {
-            let body = format!("{{\"callId\":\"c\",\"called\":\"8617000000001\"{json}}}");
-            route_question(body.as_bytes()).unwrap().caller
-        };
-        let known = CallingParty::Number(E164::parse("+8613800000001").unwrap());
-        assert_eq!(caller(",\"caller\":\"+8613800000001\""), known);
-        assert_eq!(caller(",\"caller\":\"8613800000001\""), known);
-        assert_eq!(caller(",\"caller\":\"Anonymous\""), CallingParty::Withheld);
-        assert_eq!(caller(",\"caller\":\"\""), CallingParty::Withheld);
-        assert_eq!(caller(",\"caller\":null"), CallingParty::Withheld);
-        assert_eq!(caller(",\"caller\":\"sip:x@y\""), CallingParty::Unusable);
-        assert_eq!(caller(",\"caller\":\"013800000001\""), CallingParty::Unusable);
-        assert_eq!(route_question(b"{\"caller\":\"+8613800000001\"}"), None);
-        assert_eq!(route_question(b"[]"), None);
-    }
-
-    #[test]
-    fn unusable_events_are_counted_and_the_others_come_in_order_of_time() {
-        let body = br#"[{"eventId":"2","callId":"c","event":"disconnect","ts":"1767323160.5","sip":"486","q850":17,"by":"callee"},
-            {"eventId":"1","callId":"c","event":"callin","ts":"2026-01-02T03:05:00Z","called":"+8617000000001"},
-            {"eventId":"3","callId":"c","event":"callin"}, {"eventId":"4","callId":"c","event":"dance"}, 7, null]"#;
-        let read = events(body, NOW).unwrap();
-        assert_eq!(read.unusable, 4);
-        let [(_, first), (_, second)] = read.usable.as_slice() else { panic!("two events are usable") };
-        assert_eq!((first.stage, first.at), (Stage::Incoming, NOW));
-        assert_eq!((second.sip, second.q850, second.by), (Some(486), Some(17), Some(ReleasedBy::Callee)));
-        assert_eq!(second.at, Timestamp::from_millis(1_767_323_160_500));
-    }
-
-    #[test]
-    fn a_body_that_is_no_json_is_one_unusable_event_and_too_many_are_refused() {
-        assert_eq!(events(b"not json", NOW).unwrap().unusable, 1);
-        let many = format!("[{}]", vec!["null"; ITEMS_MAX + 1].join(","));
-        assert_eq!(events(many.as_bytes(), NOW).unwrap_err(), TooMany);
-    }
-
-    #[test]
-    fn a_carriers_status_is_read_and_a_senseless_one_counted() {
-        let body = br#"{"numbers":[{"number":"+8617000000001","status":"10","cause":"2"},{"number":"+8617000000002","status":9},
-            {"number":"+8617000000003","status":"4"},{"number":"x","status":"5"},{"number":"+8617000000004","status":"10","cause":"4"}]}"#;
-        let read = number_status(body).unwrap();
-        let statuses: Vec<_> = read.usable.iter().map(|(_, status)| *status).collect();
-        assert_eq!(statuses, [NumberStatus::Unavailable(Some(2)), NumberStatus::Suspended]);
-        assert_eq!(read.unusable, 3);
-    }
-}
+mod tests;

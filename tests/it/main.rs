@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod auth;
+mod axe;
 mod bindings;
 mod callbacks;
 mod calls;

@@ -181,11 +181,15 @@ pub fn tag_of(asked: &AppCommand) -> Option<&str> {
         Command::ModifyAxb(_, patch) => patch.terms.user_data.as_deref(),
         Command::SetNextCallee { user_data, .. } => user_data.as_deref(),
         Command::UnbindAx(..) | Command::UnbindAxb(..) => None,
+        Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
+            panic!("nobody here has an app of AXE")
+        }
     }
 }
 
 pub fn stands_in(binding: &AnyBinding, tag: &str) -> bool {
     match binding {
+        AnyBinding::Axe(_) => panic!("nobody here has an app of AXE"),
         AnyBinding::Axb(binding) => binding.terms.extras().user_data.as_deref() == Some(tag),
         AnyBinding::Ax(binding) => {
             let next = binding.relation.next_callee.as_deref();

@@ -1,14 +1,12 @@
 //! Who is in the world: apps, X numbers and subscribers, few enough to get into each other's way.
 
 use privnum::domain::area::AreaCode;
-use privnum::domain::customer::{
-    AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus, SignaturePolicy,
-};
+use privnum::domain::customer::{AppSecret, CallbackUrls, CustomerApp, Mode, NumberRecord, NumberStatus};
 use privnum::domain::id::{AppKey, AppNo};
-use privnum::domain::number::{E164, XNumber};
+use privnum::domain::number::{CallingParty, E164, XNumber};
+use privnum::domain::route::CallSetup;
 use privnum::domain::signature::Scheme;
 use privnum::domain::time::Timestamp;
-use privnum::domain::whitelist::IpWhitelist;
 
 pub const START: Timestamp = Timestamp::from_secs(1_790_000_000);
 /// Subscribers in the world.
@@ -26,27 +24,13 @@ pub fn x(n: u64) -> XNumber {
 
 pub fn app(no: u32, mode: Mode, with_urls: bool) -> CustomerApp {
     let url = |path: &str| with_urls.then(|| format!("https://app-{no}.example/{path}").into());
+    let (key, secret) = (AppKey::new(&format!("app-{no}")).unwrap(), AppSecret::new("secret"));
     CustomerApp {
-        no: AppNo(no),
-        key: AppKey::new(&format!("app-{no}")).unwrap(),
-        name: "simulated".into(),
-        mode,
-        secret: AppSecret::new("secret"),
-        previous_secret: None,
-        ip_whitelist: IpWhitelist::default(),
         recording: true,
-        sms: false,
         urls: CallbackUrls { call_status: url("status"), cdr: url("cdr"), ..CallbackUrls::default() },
         push_number_status: with_urls,
-        extension_digits: 4,
-        flow_limit_per_second: None,
-        suspended: false,
-        signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
-        standard_webhooks: false,
-        callback_tls: None,
-        accept_any_2xx: false,
-        created_at: START,
+        ..CustomerApp::new(AppNo(no), key, "simulated", mode, secret, START)
     }
 }
 
@@ -58,4 +42,9 @@ pub fn number(n: u64) -> NumberRecord {
         _ => (3, None),
     };
     NumberRecord { x: x(n), app: AppNo(app), area, sms: false, status: NumberStatus::Normal, added_at: START }
+}
+
+/// A call as the switch asks about it.
+pub fn dialled(caller: CallingParty, called: E164) -> CallSetup<'static> {
+    CallSetup { caller, called: Some(called), extension: None }
 }

@@ -11,7 +11,7 @@ use privnum::domain::route::Route;
 use privnum::domain::slot::XSlot;
 use serde_json::Value;
 
-use super::cast::{NUMBERS, PARTIES, party, x};
+use super::cast::{NUMBERS, PARTIES, dialled, party, x};
 use super::disk::Tables;
 use super::world::World;
 
@@ -34,7 +34,7 @@ impl World {
             for caller in
                 (1..=PARTIES).map(|n| CallingParty::Number(party(n))).chain([CallingParty::Withheld])
             {
-                let decision = self.shared.registry.decide(caller, Some(called), Basis::Asked, self.now());
+                let decision = self.shared.registry.decide(dialled(caller, called), Basis::Asked, self.now());
                 self.check_route(caller, called, &decision.route);
             }
         }
@@ -52,6 +52,7 @@ impl World {
                 assert!(self.model.numbers.contains_key(&connect.display), "a leg is shown no X number");
                 Ok((connect.through.subscription, connect.callee))
             }
+            Route::Collect(_) => panic!("nobody here has an app of AXE"),
             Route::Reject(reject) => Err(reject.cause),
         };
         let expected = self.model.route(caller, XNumber::new(called), self.now());
@@ -67,6 +68,7 @@ impl World {
             let parties = bindings.iter().flat_map(|binding| match binding {
                 AnyBinding::Ax(binding) => vec![binding.relation.a],
                 AnyBinding::Axb(binding) => vec![binding.relation.pair.a(), binding.relation.pair.b()],
+                AnyBinding::Axe(_) => panic!("nobody here has an app of AXE"),
             });
             let mut seen = BTreeSet::new();
             assert!(parties.into_iter().all(|party| seen.insert(party)), "a party stands on an X twice");

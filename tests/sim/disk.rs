@@ -120,6 +120,7 @@ impl Everything {
             Loaded::Number(number, last_call) => self.numbers.push((number, last_call)),
             Loaded::Binding(binding) => self.bindings.push(binding),
             Loaded::Ended(binding, at) => self.ended.push((binding, at)),
+            Loaded::LastCaller(..) => panic!("nobody here has an app of AXE"),
             Loaded::Call(call) => self.calls.push(*call),
             Loaded::Delivery(delivery) => self.deliveries.push(delivery),
         }
@@ -190,6 +191,7 @@ impl Tables {
                 (notice.delivery, notice.redelivered) = (delivery, true);
                 true
             }),
+            Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }

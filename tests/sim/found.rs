@@ -9,7 +9,7 @@ use privnum::domain::number::CallingParty;
 use privnum::domain::release::ReleasedBy;
 use privnum::engine::job::{Job, SettingChange};
 
-use super::cast::{party, x};
+use super::cast::{dialled, party, x};
 use super::disk::Fault;
 use super::world::World;
 
@@ -25,6 +25,7 @@ fn event(world: &World, stage: Stage, sip: Option<u16>) -> CallEvent {
         received_at: world.now(),
         caller: Some(CallingParty::Number(party(1))),
         called: Some(x(1).number()),
+        digits: None,
         sip,
         q850: None,
         by: (stage == Stage::Released).then_some(ReleasedBy::Callee),
@@ -64,7 +65,7 @@ fn a_call_that_waits_for_its_answer_while_the_store_fails_gets_one_cdr() {
     let mut world = World::new(0, None);
     let id = call(1);
     world.bind_pair(1, 2);
-    world.shared.registry.route(&id, CallingParty::Number(party(1)), Some(x(1).number()), world.now());
+    world.shared.registry.route(&id, dialled(CallingParty::Number(party(1)), x(1).number()), world.now());
     let stages = [(Stage::Incoming, None), (Stage::Outgoing, None), (Stage::Released, Some(200))];
     let reported = stages.map(|(stage, sip)| (id.clone(), event(&world, stage, sip)));
     world.hand_in(reported.into());
@@ -140,7 +141,11 @@ fn a_call_that_was_swept_is_told_nothing_more() {
     world.advance(Duration::from_secs(3_700));
     world.write_all();
     assert!(world.disk.tables().calls.values().all(|call| call.closed.is_some()));
-    world.shared.registry.route(&call(1), CallingParty::Number(party(1)), Some(x(1).number()), world.now());
+    world.shared.registry.route(
+        &call(1),
+        dialled(CallingParty::Number(party(1)), x(1).number()),
+        world.now(),
+    );
     report(&mut world, 1, &[Stage::Incoming, Stage::Released]);
     assert!(world.disk.tables().notices.is_empty());
     world.settle();

@@ -11,7 +11,7 @@ use privnum::domain::route::Route;
 use privnum::domain::time::Timestamp;
 use rand::RngExt;
 
-use super::cast::{NUMBERS, party, x};
+use super::cast::{NUMBERS, dialled, party, x};
 use super::world::World;
 
 /// Reports that are handed in together.
@@ -111,7 +111,7 @@ impl World {
         if self.disk.tables().calls.values().any(|call| call.id == *id && call.closed.is_some()) {
             return; // It is over, and may be forgotten.
         }
-        let decision = self.shared.registry.route(id, caller, Some(called), now);
+        let decision = self.shared.registry.route(id, dialled(caller, called), now);
         let call = self.switch.calls.get_mut(id).unwrap();
         if call.told.as_ref().is_some_and(|told| *told == decision) {
             return;
@@ -171,6 +171,7 @@ impl World {
                 received_at: at,
                 caller: (stage == Stage::Incoming).then_some(caller),
                 called: (stage == Stage::Incoming).then_some(called),
+                digits: None,
                 sip: if says_200 { Some(200) } else { (ends && connects && !answered).then_some(486) },
                 q850: None,
                 by: ends.then_some(ReleasedBy::Callee),

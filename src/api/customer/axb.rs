@@ -1,12 +1,11 @@
 //! AXB: bind, unbind, modify, query (customer-api 4).
 
 use super::super::rejection::{Asked, Rejection};
-use super::{carry_out, choice, named, success};
+use super::{carry_out, choice, named, on_own_x, success};
 use crate::api::json;
 use crate::domain::binding::{AnyBinding, Axb, Binding, UnbindCause};
 use crate::domain::command::{AxbSelector, Command, Done};
 use crate::domain::customer::CustomerApp;
-use crate::domain::number::XNumber;
 use crate::domain::slot::XSlot;
 use crate::engine::Engine;
 use crate::http::Reply;
@@ -94,15 +93,4 @@ fn found(engine: &Engine, app: &CustomerApp, query: &AxbQuery) -> Result<Vec<Bin
         Some(XSlot::Axb(slot)) => slot.in_order().into_iter().filter(wanted).cloned().collect(),
         _ => Vec::new(),
     })
-}
-
-fn on_own_x<R>(
-    engine: &Engine,
-    app: &CustomerApp,
-    x: XNumber,
-    look: impl FnOnce(Option<&XSlot>) -> R,
-) -> Result<R, Rejection> {
-    let directory = &engine.shared().registry.directory;
-    let seen = directory.view(x, |entry| (entry.record.app == app.no).then(|| look(entry.slot.as_ref())));
-    seen.flatten().ok_or(ResultCode::ResourceNotApplied.into())
 }

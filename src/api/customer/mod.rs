@@ -2,6 +2,7 @@
 
 pub mod ax;
 pub mod axb;
+pub mod axe;
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::domain::binding::AnyBinding;
 use crate::domain::command::{Command, Done, XChoice};
 use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::BindingId;
-use crate::domain::number::E164;
+use crate::domain::number::{E164, XNumber};
+use crate::domain::slot::XSlot;
 use crate::engine::Engine;
 use crate::engine::job::Who;
 use crate::http::{BodyError, Refusal, Reply, Request, Service};
@@ -47,6 +49,16 @@ pub enum Operation {
     ModifyAxb,
     /// AXB query.
     QueryAxb,
+    /// AXE bind.
+    BindAxe,
+    /// AXE unbind.
+    UnbindAxe,
+    /// AXE modify.
+    ModifyAxe,
+    /// AXE query v1.0: one binding.
+    QueryAxe,
+    /// AXE query v2.0: a page of those on one X.
+    ListAxe,
 }
 
 impl Operation {
@@ -68,6 +80,11 @@ impl Operation {
             "/rest/caas/relationnumber/partners/v1.0" if delete => Self::UnbindAxb,
             "/rest/caas/relationnumber/partners/v1.0" if put => Self::ModifyAxb,
             "/rest/caas/relationnumber/partners/v1.0" if get => Self::QueryAxb,
+            "/rest/caas/extendnumber/v1.0" if post => Self::BindAxe,
+            "/rest/caas/extendnumber/v1.0" if delete => Self::UnbindAxe,
+            "/rest/caas/extendnumber/v1.0" if put => Self::ModifyAxe,
+            "/rest/caas/extendnumber/v1.0" if get => Self::QueryAxe,
+            "/rest/caas/extendnumber/v2.0" if get => Self::ListAxe,
             _ => return None,
         })
     }
@@ -76,6 +93,7 @@ impl Operation {
         match self {
             Self::BindAx | Self::UnbindAx | Self::ModifyAx | Self::QueryAx | Self::SetNextCallee => Mode::Ax,
             Self::BindAxb | Self::UnbindAxb | Self::ModifyAxb | Self::QueryAxb => Mode::Axb,
+            Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => Mode::Axe,
         }
     }
 }
@@ -148,6 +166,11 @@ impl CustomerApi {
             Operation::UnbindAxb => axb::unbind(engine, app, &fields).await,
             Operation::ModifyAxb => axb::modify(engine, app, &fields).await,
             Operation::QueryAxb => engine.read(|_| axb::query(engine, app, &fields))?,
+            Operation::BindAxe => axe::bind(engine, app, &fields).await,
+            Operation::UnbindAxe => axe::unbind(engine, app, &fields).await,
+            Operation::ModifyAxe => axe::modify(engine, app, &fields).await,
+            Operation::QueryAxe => engine.read(|_| axe::query(engine, app, &fields))?,
+            Operation::ListAxe => engine.read(|_| axe::list(engine, app, &fields))?,
         }
     }
 }
@@ -155,10 +178,13 @@ impl CustomerApi {
 /// Where the fields of an operation come from: the body; or the query, and for a DELETE whose query names
 /// nothing the body after all (client-tolerances B14, B15).
 async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, Rejection> {
-    const UNBIND_SELECTORS: [&str; 4] = ["subscriptionId", "relationNum", "privateNum", "origNum"];
+    const UNBIND_SELECTORS: [&str; 6] =
+        ["subscriptionId", "relationNum", "privateNum", "origNum", "virtualNum", "extendNum"];
     match operation {
-        Operation::QueryAx | Operation::QueryAxb => Ok(Fields::from_query(request.query())),
-        Operation::UnbindAx | Operation::UnbindAxb => {
+        Operation::QueryAx | Operation::QueryAxb | Operation::QueryAxe | Operation::ListAxe => {
+            Ok(Fields::from_query(request.query()))
+        }
+        Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe => {
             let query = Fields::from_query(request.query());
             if query.has_any(&UNBIND_SELECTORS) {
                 return Ok(query);
@@ -170,7 +196,9 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::ModifyAx
         | Operation::SetNextCallee
         | Operation::BindAxb
-        | Operation::ModifyAxb => Ok(Fields::from_json(&body(request).await?)?),
+        | Operation::ModifyAxb
+        | Operation::BindAxe
+        | Operation::ModifyAxe => Ok(Fields::from_json(&body(request).await?)?),
     }
 }
 
@@ -192,6 +220,7 @@ pub async fn bind(
     let command = match app.mode {
         Mode::Ax => ax::bind_command(engine, fields)?,
         Mode::Axb => axb::bind_command(engine, fields)?,
+        Mode::Axe => axe::bind_command(engine, app, fields)?,
     };
     let done = engine.command_on_behalf(who, app.no, command).await?;
     match done.map_err(|refusal| rejection(&refusal, app.mode, Asked::Bind))? {
@@ -229,4 +258,16 @@ fn named(engine: &Engine, subscription: &str, otherwise: ResultCode) -> Result<B
 
 fn success() -> Reply {
     super::json(200, &crate::wire::customer::Envelope::SUCCESS)
+}
+
+/// Looks at an X number of the app's own; any other is answered like one that does not exist.
+fn on_own_x<R>(
+    engine: &Engine,
+    app: &CustomerApp,
+    x: XNumber,
+    look: impl FnOnce(Option<&XSlot>) -> R,
+) -> Result<R, Rejection> {
+    let directory = &engine.shared().registry.directory;
+    let seen = directory.view(x, |entry| (entry.record.app == app.no).then(|| look(entry.slot.as_ref())));
+    seen.flatten().ok_or(ResultCode::ResourceNotApplied.into())
 }

@@ -10,7 +10,7 @@ use crate::api::customer;
 use crate::api::json;
 use crate::api::rejection::Rejection;
 use crate::domain::binding::{AnyBinding, Expiry, UnbindCause};
-use crate::domain::command::{AxSelector, AxbSelector, Command};
+use crate::domain::command::{AxSelector, AxbSelector, AxeSelector, Command};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::time::Timestamp;
@@ -107,6 +107,7 @@ impl OperatorApi {
         let command = match &binding {
             AnyBinding::Ax(_) => Command::UnbindAx(AxSelector::Id(id), UnbindCause::Operator),
             AnyBinding::Axb(_) => Command::UnbindAxb(AxbSelector::Id(id), UnbindCause::Operator),
+            AnyBinding::Axe(_) => Command::UnbindAxe(AxeSelector::Id(id), UnbindCause::Operator),
         };
         self.engine.command_on_behalf(OPERATOR, binding.app(), command).await??;
         Ok(Reply::empty(hyper::StatusCode::NO_CONTENT))
@@ -174,7 +175,7 @@ impl LiveFilter {
         let is_ours = self.filter.app.is_none_or(|app| app == entry.record.app);
         let Some(slot) = entry.slot.as_ref().filter(|_| is_ours) else { return };
         match self.filter.party {
-            Some(party) => slot.live_of(party, self.now).into_iter().for_each(|id| newest.see(id)),
+            Some(party) => slot.each_live_of(party, self.now, |id| newest.see(id)),
             None => slot.each_live(self.now, |id| newest.see(id)),
         }
     }
@@ -185,6 +186,7 @@ impl LiveFilter {
         let has = |party: E164| match binding {
             AnyBinding::Ax(binding) => binding.relation.a == party,
             AnyBinding::Axb(binding) => binding.relation.pair.has(party),
+            AnyBinding::Axe(binding) => binding.relation.a == party,
         };
         let is_of = |app: AppNo| binding.app() == app;
         !binding.expiry().is_due(self.now)

@@ -82,7 +82,7 @@ impl SwitchApi {
 
     fn route(&self, body: &[u8]) -> Result<Reply, Fault> {
         let Some(question) = route_question(body) else { return Ok(json(200, &RouteAnswer::senseless())) };
-        let decision = self.engine.route(&question.call, question.caller, question.called)?;
+        let decision = self.engine.route(&question.call, question.setup())?;
         let ids = &self.engine.shared().origin.ids;
         let session = ids.session(question.call.expose());
         Ok(json(200, &RouteAnswer::of(&decision, &session, ids)))

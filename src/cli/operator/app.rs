@@ -71,8 +71,8 @@ pub struct Create {
     /// A name for people, 1 to 64 characters.
     #[arg(long)]
     name: String,
-    /// AX or AXB. Fixed for ever.
-    #[arg(long, value_parser = ["AX", "AXB"], ignore_case = true)]
+    /// AX, AXB or AXE. Fixed for ever.
+    #[arg(long, value_parser = ["AX", "AXB", "AXE"], ignore_case = true)]
     mode: String,
     /// Use this key instead of drawing one: to take over an existing app.
     #[arg(long, value_name = "KEY")]
@@ -130,9 +130,18 @@ pub struct Settings {
     /// Kept for SMS.
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sms: Option<bool>,
-    /// Kept for extensions, 1 to 4.
+    /// AXE: digits of an extension, 1 to 4.
     #[arg(long, value_name = "N")]
     extension_digits: Option<u8>,
+    /// AXE: sound file that asks callers for the extension; `none`: the switch's own prompt.
+    #[arg(long, value_name = "TONE")]
+    extension_tone: Option<String>,
+    /// AXE: sound file for A who has nobody to call back; `none`: none.
+    #[arg(long, value_name = "TONE", conflicts_with = "callback_num")]
+    callback_tone: Option<String>,
+    /// AXE: whom A reaches who has nobody to call back; `none`: nobody.
+    #[arg(long, value_name = "NUMBER")]
+    callback_num: Option<String>,
     /// Signatures accepted from the app: AKSK, WSSE, or both with a comma.
     #[arg(long, value_name = "SCHEMES", value_delimiter = ',', ignore_case = true, value_parser = ["AKSK", "WSSE"])]
     auth_schemes: Option<Vec<String>>,
@@ -160,7 +169,7 @@ impl Settings {
                 Fault::Usage(format!("--flow-limit-per-second must be a number or `none`, not {text:?}"))
             })?),
         };
-        let url = |url: &Option<String>| url.as_deref().map(or_none);
+        let text = |text: &Option<String>| text.as_deref().map(or_none);
         let flag = |flag: Option<bool>| flag.map(Value::Bool);
         let networks = self.ip_whitelist.as_ref().map(|given| {
             let anywhere = given.iter().all(|network| matches!(network.as_str(), "any" | ""));
@@ -168,17 +177,20 @@ impl Settings {
         });
         let upper = |words: &[String]| words.iter().map(|word| word.to_uppercase()).collect::<Vec<_>>();
         let members = [
-            ("callStatusUrl", url(&self.call_status_url)),
-            ("cdrUrl", url(&self.cdr_url)),
-            ("numberStatusUrl", url(&self.number_status_url)),
-            ("smsNotifyUrl", url(&self.sms_notify_url)),
-            ("smsControlUrl", url(&self.sms_control_url)),
+            ("callStatusUrl", text(&self.call_status_url)),
+            ("cdrUrl", text(&self.cdr_url)),
+            ("numberStatusUrl", text(&self.number_status_url)),
+            ("smsNotifyUrl", text(&self.sms_notify_url)),
+            ("smsControlUrl", text(&self.sms_control_url)),
             ("pushNumberStatus", flag(self.push_number_status)),
             ("ipWhitelist", networks),
             ("flowLimitPerSecond", flow_limit),
             ("recording", flag(self.recording)),
             ("sms", flag(self.sms)),
             ("extensionDigits", self.extension_digits.map(Value::from)),
+            ("extensionTone", text(&self.extension_tone)),
+            ("callbackTone", text(&self.callback_tone)),
+            ("callbackNum", text(&self.callback_num)),
             ("authSchemes", self.auth_schemes.as_deref().map(|schemes| json!(upper(schemes)))),
             ("acceptPlus8h", flag(self.accept_plus8h)),
             ("refuseReusedNonce", flag(self.refuse_reused_nonce)),

@@ -103,7 +103,7 @@ pub struct Bind {
     /// Text that comes back in events and CDRs.
     #[arg(long, value_name = "TEXT")]
     user_data: Option<String>,
-    /// Instead of all that: file with the body of the customer's bind request; - for standard input.
+    /// Instead of all that, and the only way for AXE: file with the body of the customer's bind request; - for standard input.
     #[arg(
         long,
         value_name = "FILE",
@@ -134,6 +134,7 @@ struct Binding {
     number: String,
     party_a: String,
     party_b: Option<String>,
+    extension: Option<String>,
     #[serde(default)]
     call_direction: u8,
     expires_at: Option<String>,
@@ -232,7 +233,10 @@ fn listing(with_app: bool, ended: bool) -> Listing<Binding> {
     let mut columns: Vec<Column<Binding>> = vec![
         ("NUMBER (X)", Kind::Whole, |binding| binding.number.clone()),
         ("A", Kind::Whole, |binding| binding.party_a.clone()),
-        ("B", Kind::Whole, |binding| binding.party_b.clone().unwrap_or_default()),
+        ("B", Kind::Whole, |binding| {
+            let extension = binding.extension.as_ref().map(|extension| format!("ext {extension}"));
+            binding.party_b.clone().or(extension).unwrap_or_default()
+        }),
         ("SINCE (UTC)", Kind::Whole, |binding| second(&binding.since)),
     ];
     if ended {
@@ -274,9 +278,12 @@ fn details(binding: &Binding, now: Timestamp) -> Details {
         .with("app", format!("{} ({})", binding.app_key, binding.mode))
         .with("number (X)", binding.number.as_str())
         .with("A", binding.party_a.as_str())
-        .if_some("B", binding.party_b.as_deref());
+        .if_some("B", binding.party_b.as_deref())
+        .if_some("extension", binding.extension.as_deref());
     let details = if binding.party_b.is_some() {
         details.with("direction", direction)
+    } else if binding.extension.is_some() {
+        details
     } else {
         details.or_dash("temporary callee", callee)
     };

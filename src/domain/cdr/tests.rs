@@ -15,7 +15,7 @@ fn connect(max_secs: Option<u64>) -> Route {
     Route::Connect(Box::new(Connect {
         callee: number(2),
         display: x(1),
-        through: Through { subscription: id(7), a_calls: true, user_data: Some("u".into()) },
+        through: Through { subscription: id(7), a_calls: true, extension: None, user_data: Some("u".into()) },
         max_duration: max_secs.map(Duration::from_secs),
         record: false,
         caller_tone: None,
@@ -25,7 +25,7 @@ fn connect(max_secs: Option<u64>) -> Route {
 }
 
 const fn reject(cause: RejectCause) -> Route {
-    Route::Reject(Reject { cause, through: None })
+    Route::Reject(Reject { cause, through: None, tone: None })
 }
 
 /// A call decided at 0 with these stages; the end says what is given.
@@ -49,6 +49,7 @@ fn call(route: Option<Route>, stages: &[(Stage, u64)], sip: Option<u16>, by: Opt
             received_at: at(secs + 1),
             caller: None,
             called: None,
+            digits: None,
             sip: sip.filter(|_| ends),
             q850: None,
             by: by.filter(|_| ends),

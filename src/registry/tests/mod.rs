@@ -23,7 +23,7 @@ use crate::domain::command::{AppCommand, AxSelector, AxbSelector, Command, Done,
 use crate::domain::customer::{CustomerApp, Mode, NumberRecord, NumberStatus};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
-use crate::domain::route::Route;
+use crate::domain::route::{CallSetup, Route};
 use crate::domain::slot::XSlot;
 use crate::domain::time::Timestamp;
 use crate::registry::staging::Decided;
@@ -279,14 +279,12 @@ impl Run {
         for n in 1..=NUMBERS + 1 {
             for caller in 1..=PARTIES {
                 let (caller, called) = (party(caller), x(n));
-                let decision = self.under.registry.decide(
-                    CallingParty::Number(caller),
-                    Some(called.number()),
-                    Basis::Asked,
-                    self.now,
-                );
+                let (dials, called_number) = (CallingParty::Number(caller), Some(called.number()));
+                let setup = CallSetup { caller: dials, called: called_number, extension: None };
+                let decision = self.under.registry.decide(setup, Basis::Asked, self.now);
                 let found = match decision.route {
                     Route::Connect(connect) => Ok((connect.through.subscription, connect.callee)),
+                    Route::Collect(_) => panic!("AX and AXB ask for no digits"),
                     Route::Reject(reject) => Err(reject.cause),
                 };
                 assert_eq!(found, self.model.route(caller, called, self.now), "{caller} calls {called}");

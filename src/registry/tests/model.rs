@@ -58,6 +58,7 @@ impl Model {
         match mode {
             Mode::Axb => self.decide_axb(app.no, &asked.command, id, now),
             Mode::Ax => self.decide_ax(app.no, &asked.command, id, now),
+            Mode::Axe => unreachable!("the model has no AXE; `tests/it/axe.rs` and the slot's own model do"),
         }
     }
 
@@ -219,6 +220,7 @@ impl Model {
         let bound = self.bindings.iter().filter(on_x).find(|binding| match binding {
             AnyBinding::Ax(_) => true,
             AnyBinding::Axb(binding) => binding.relation.pair.has(caller),
+            AnyBinding::Axe(_) => unreachable!("the model has no AXE"),
         });
         let (terms, id, a_calls, callee) = match bound {
             None if app.mode == Mode::Ax => return Err(RejectCause::NoAxBinding),
@@ -237,6 +239,7 @@ impl Model {
                 (&binding.terms, binding.id, true, callee)
             }
             Some(AnyBinding::Ax(binding)) => (&binding.terms, binding.id, false, Ok(binding.relation.a)),
+            Some(AnyBinding::Axe(_)) => unreachable!("the model has no AXE"),
         };
         match (terms.direction.code(), a_calls) {
             (1, false) | (2, true) => Err(RejectCause::Direction),
@@ -335,6 +338,7 @@ impl Model {
             party_stands: 0,
             quarantined: 0,
         };
+        let capacity = if mode == Mode::Ax { 1 } else { 5_000 };
         for round in rounds(search) {
             let load = |x: XNumber| self.bindings.iter().filter(|binding| binding.x() == x).count();
             let mut numbers: Vec<_> =
@@ -344,7 +348,7 @@ impl Model {
                 why.looked_at += 1;
                 match unfit(self, number.x) {
                     _ if number.status != NumberStatus::Normal => why.not_usable += 1,
-                    _ if load(number.x) >= mode.capacity() as usize => why.full += 1,
+                    _ if load(number.x) >= capacity => why.full += 1,
                     None => return Ok(number.x),
                     Some(true) => why.party_stands += 1,
                     Some(false) => why.quarantined += 1,
@@ -422,6 +426,9 @@ fn facts(command: &Command) -> (Mode, bool, Vec<E164>) {
             (Mode::Axb, patch.terms.record == Some(true), some([patch.a, patch.b]))
         }
         Command::UnbindAxb(..) => (Mode::Axb, false, Vec::new()),
+        Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
+            unreachable!("the model has no AXE")
+        }
     }
 }
 

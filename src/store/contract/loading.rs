@@ -25,8 +25,9 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     let mut everything = Everything {
         apps: vec![sample::app(1), sample::plain_app(2)],
         numbers: vec![(number_record(1), Some(at(30))), (number_record(2), None)],
-        bindings: vec![axb(key(3), 1, 2), sample::ax(key(4))],
-        ended: vec![(sample::ax(key(5)), at(31))],
+        bindings: vec![axb(key(3), 1, 2), sample::ax(key(4)), sample::axe(key(6), "0042")],
+        last_callers: vec![(key(6), sample::last_caller(5, 20))],
+        ended: vec![(sample::ax(key(5)), at(31)), (sample::axe(key(7), "0043"), at(32))],
         deliveries: vec![delivery(8, 1, NoticeKind::Event)],
         last_key: Some(key(50)),
         ..Everything::default()
@@ -40,8 +41,11 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     let mut writes: Vec<Write> = everything.apps.iter().cloned().map(Arc::new).map(Write::App).collect();
     writes.extend(everything.numbers.iter().map(|(number, _)| Write::Number(number.clone())));
     writes.extend(everything.bindings.iter().cloned().map(bound));
+    writes.push(sample::called(key(6), sample::last_caller(5, 20)));
     writes.push(bound(sample::ax(key(5))));
+    writes.push(bound(sample::axe(key(7), "0043")));
     writes.push(unbound(sample::ax(key(5)), UnbindCause::Expired, at(31)));
+    writes.push(unbound(sample::axe(key(7), "0043"), UnbindCause::Customer, at(32)));
     writes.extend(everything.calls.iter().flat_map(sample::written));
     writes.extend(sample::written(&closed));
     writes.push(sample::closed(&mut closed, at(30)));
@@ -59,7 +63,7 @@ pub(crate) fn every_kind_of_write_is_loaded_as_it_was<P: Place>() {
     commit(&*store, writes);
     let found = load(&*store);
     assert_eq!(found, Everything { secret: found.secret, ..expected });
-    assert_eq!(store.binding_count().unwrap(), 2);
+    assert_eq!(store.binding_count().unwrap(), 3);
 }
 
 pub(crate) fn opening_again_loads_the_same<P: Place>() {
@@ -105,6 +109,32 @@ pub(crate) fn a_modified_binding_is_loaded_as_modified<P: Place>() {
     }
     commit(&*store, vec![Write::Binding(Change::Modified(modified.clone()))]);
     assert_eq!(load(&*store).bindings, [modified, axb(key(2), 1, 2)]);
+}
+
+pub(crate) fn a_later_caller_replaces_an_earlier_one_and_goes_with_its_binding<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    let [one, other] = [(key(1), "0001"), (key(2), "0002")].map(|(id, digits)| sample::axe(id, digits));
+    commit(&*store, vec![bound(one.clone()), bound(other)]);
+    let called = |n, secs| sample::called(key(1), sample::last_caller(n, secs));
+    commit(&*store, vec![called(5, 20), called(6, 30), called(7, 25)]);
+    commit(&*store, vec![called(8, 29), sample::called(key(2), sample::last_caller(9, 21))]);
+    let last = [(key(1), sample::last_caller(6, 30)), (key(2), sample::last_caller(9, 21))];
+    assert_eq!(load(&*store).last_callers, last);
+    commit(&*store, vec![Write::Binding(Change::Modified(one.clone()))]);
+    assert_eq!(load(&*store).last_callers, last);
+    commit(&*store, vec![unbound(one, UnbindCause::Customer, at(40))]);
+    assert_eq!(load(&*store).last_callers, last[1..]);
+}
+
+pub(crate) fn a_caller_of_a_binding_that_does_not_stand_is_not_kept<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    let binding = sample::axe(key(1), "0001");
+    let called = || sample::called(key(1), sample::last_caller(5, 20));
+    let ended = unbound(binding.clone(), UnbindCause::Customer, at(40));
+    commit(&*store, vec![called(), bound(binding), ended, called()]);
+    assert_eq!(load(&*store).last_callers, []);
 }
 
 pub(crate) fn a_batch_is_stored_whole_or_not_at_all<P: Place>() {

@@ -8,11 +8,11 @@ mod loading;
 
 use super::query::Page;
 use super::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
-use crate::domain::binding::AnyBinding;
+use crate::domain::binding::{AnyBinding, LastCaller};
 use crate::domain::call::Call;
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::RowKey;
+use crate::domain::id::{BindingId, RowKey};
 use crate::domain::time::Timestamp;
 
 pub(crate) use lists::*;
@@ -36,6 +36,8 @@ macro_rules! store_contract {
             an_app_or_a_number_written_again_replaces_its_former_self,
             a_number_keeps_its_last_call_when_it_is_written_again,
             a_modified_binding_is_loaded_as_modified,
+            a_later_caller_replaces_an_earlier_one_and_goes_with_its_binding,
+            a_caller_of_a_binding_that_does_not_stand_is_not_kept,
             a_batch_is_stored_whole_or_not_at_all,
             an_ended_binding_is_loaded_only_while_it_is_recent,
             a_closed_call_is_loaded_only_while_it_is_recent,
@@ -77,6 +79,7 @@ struct Everything {
     apps: Vec<CustomerApp>,
     numbers: Vec<(NumberRecord, Option<Timestamp>)>,
     bindings: Vec<AnyBinding>,
+    last_callers: Vec<(BindingId, LastCaller)>,
     ended: Vec<(AnyBinding, Timestamp)>,
     calls: Vec<Call>,
     deliveries: Vec<Delivery>,
@@ -92,9 +95,10 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::App(_) => 2,
             Loaded::Number(..) => 3,
             Loaded::Binding(_) => 4,
-            Loaded::Ended(..) => 5,
-            Loaded::Call(_) => 6,
-            Loaded::Delivery(_) => 7,
+            Loaded::LastCaller(..) => 5,
+            Loaded::Ended(..) => 6,
+            Loaded::Call(_) => 7,
+            Loaded::Delivery(_) => 8,
         };
         assert!(rank >= last_rank, "{piece:?} comes too late");
         last_rank = rank;
@@ -103,6 +107,7 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::App(app) => everything.apps.push(app),
             Loaded::Number(number, last_call) => everything.numbers.push((number, last_call)),
             Loaded::Binding(binding) => everything.bindings.push(binding),
+            Loaded::LastCaller(binding, caller) => everything.last_callers.push((binding, caller)),
             Loaded::Ended(binding, at) => everything.ended.push((binding, at)),
             Loaded::Call(call) => everything.calls.push(*call),
             Loaded::Delivery(delivery) => everything.deliveries.push(delivery),

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use crate::domain::area::AreaCode;
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Binding, CallDirection, Change, Expiry, Extras, NextCallee, Terms, UnbindCause,
+    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Change, Expiry, Extras, Fallback, FirstGiven,
+    LastCaller, NextCallee, Span, Terms, TimeUnit, UnbindCause,
 };
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Closed, Decision, Recording, Stage};
 use crate::domain::customer::{
-    AppSecret, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord, NumberStatus,
-    SignaturePolicy,
+    AppSecret, AxeDefaults, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord,
+    NumberStatus, SignaturePolicy,
 };
 use crate::domain::delivery::{Delivery, NoticeKind, Schedule};
+use crate::domain::extension::Extension;
 use crate::domain::id::{AppKey, AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
@@ -69,7 +71,8 @@ pub(crate) fn app(no: u32) -> CustomerApp {
             number_status: text("https://app.example/number"),
         },
         push_number_status: true,
-        extension_digits: 4,
+        extension_digits: 3,
+        axe: AxeDefaults { prompt_tone: text("prompt.wav"), fallback: Some(Fallback::Number(number(8))) },
         flow_limit_per_second: NonZeroU32::new(300),
         suspended: true,
         signatures: SignaturePolicy {
@@ -99,7 +102,8 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         sms: false,
         urls: CallbackUrls::default(),
         push_number_status: false,
-        extension_digits: 0,
+        extension_digits: 4,
+        axe: AxeDefaults::default(),
         flow_limit_per_second: None,
         suspended: false,
         signatures: SignaturePolicy::default(),
@@ -171,6 +175,37 @@ pub(crate) fn axb(id: RowKey, a: u64, b: u64) -> AnyBinding {
     })
 }
 
+/// An AXE binding of A 1 with every field set.
+pub(crate) fn axe(id: RowKey, extension: &str) -> AnyBinding {
+    let terms = Terms { record: true, ..Terms::default() };
+    AnyBinding::Axe(Binding {
+        id,
+        app: AppNo(3),
+        x: x(3),
+        relation: Axe {
+            a: number(1),
+            extension: Extension::parse(extension).unwrap(),
+            life: Span { amount: 90, unit: TimeUnit::Minutes },
+            callback: Span { amount: 1, unit: TimeUnit::Hours },
+            first: FirstGiven { unit: Some(TimeUnit::Hours), amount: Some(2) },
+            fallback: Some(Box::new(Fallback::Tone("nobody.wav".into()))),
+            shows_caller: true,
+        },
+        terms: terms.with_extras(Extras { user_data: text("u"), ..Extras::default() }),
+        expiry: Expiry::At(at(600)),
+        since: at(5),
+    })
+}
+
+/// Caller `n`, who called at that second.
+pub(crate) fn last_caller(n: u64, secs: u64) -> LastCaller {
+    LastCaller { caller: number(n), at: at(secs) }
+}
+
+pub(crate) fn called(binding: RowKey, caller: LastCaller) -> Write {
+    Write::LastCaller { binding, caller }
+}
+
 pub(crate) fn bound(binding: AnyBinding) -> Write {
     Write::Binding(Change::Bound(binding))
 }
@@ -205,7 +240,12 @@ pub(crate) fn call(n: u64) -> Call {
         route: Route::Connect(Box::new(Connect {
             callee: number(2),
             display: x(n),
-            through: Through { subscription: key(7), a_calls: true, user_data: text("u") },
+            through: Through {
+                subscription: key(7),
+                a_calls: true,
+                extension: Extension::parse("0042"),
+                user_data: text("u"),
+            },
             max_duration: Some(Duration::from_secs(3_600)),
             record: true,
             caller_tone: text("hello.wav"),
@@ -228,7 +268,7 @@ pub(crate) fn refused_call(n: u64, cause: RejectCause) -> Call {
         called: Some(x(n).number()),
         app: Some(AppNo(2)),
         mode: Some(Mode::Ax),
-        route: Route::Reject(Reject { cause, through: None }),
+        route: Route::Reject(Reject { cause, through: None, tone: text("sorry.wav") }),
         basis: Basis::Presumed,
     });
     call
@@ -249,6 +289,7 @@ fn event(id: &str, stage: Stage) -> CallEvent {
         received_at: at(21),
         caller: Some(CallingParty::Unusable),
         called: Some(number(2)),
+        digits: text("0042"),
         sip: Some(486),
         q850: Some(17),
         by: Some(ReleasedBy::MaxDuration),
@@ -256,7 +297,15 @@ fn event(id: &str, stage: Stage) -> CallEvent {
 }
 
 fn bare_event(id: &str) -> CallEvent {
-    CallEvent { caller: None, called: None, sip: None, q850: None, by: None, ..event(id, Stage::Incoming) }
+    CallEvent {
+        caller: None,
+        called: None,
+        digits: None,
+        sip: None,
+        q850: None,
+        by: None,
+        ..event(id, Stage::Incoming)
+    }
 }
 
 /// A call's row and its events, as they are written.
@@ -289,6 +338,7 @@ pub(crate) fn cdr(secs: u64) -> Cdr {
         destination: Some(number(2)),
         direction: 1,
         subscription: Some(key(7)),
+        extension: Extension::parse("0042"),
         user_data: text("u"),
         call_in: Some(at(10)),
         forward_start: Some(at(11)),
@@ -311,6 +361,7 @@ pub(crate) fn bare_cdr(secs: u64) -> Cdr {
         caller: CallingParty::Withheld,
         destination: None,
         subscription: None,
+        extension: None,
         user_data: None,
         call_in: None,
         forward_start: None,

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
+use crate::domain::binding::LastCaller;
 use crate::domain::call::{Call, CallEvent, Closed};
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
@@ -31,6 +32,12 @@ pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)
     let sql = format!("SELECT {} FROM binding ORDER BY id", column_list("", BindingColumns::NAMES));
     for_each(db, &sql, [], |cells| {
         sink(Loaded::Binding(BindingColumns::read(|| cells.take())?.into_binding()?));
+        Ok(())
+    })?;
+    for_each(db, "SELECT binding, caller, at FROM last_caller ORDER BY binding", [], |cells| {
+        let binding = cells.column("last_caller.binding")?;
+        let (caller, at) = (cells.column("last_caller.caller")?, cells.column("last_caller.at")?);
+        sink(Loaded::LastCaller(binding, LastCaller { caller, at }));
         Ok(())
     })?;
     load_ended(db, from.ended_after, sink)?;

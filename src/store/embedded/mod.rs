@@ -43,7 +43,8 @@ const MAIN_FILE: &str = "privnum.db";
 /// The search index beside it.
 const SEARCH_FILE: &str = "search.db";
 /// The numbered versions of the main file's schema.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]

@@ -148,6 +148,36 @@ fn the_secret_is_drawn_once_per_store() {
 }
 
 #[test]
+fn bindings_of_a_store_of_version_1_still_stand_beside_new_ones_of_axe() {
+    let dir = TempDir::fresh();
+    let old = Connection::open(dir.path().join(MAIN_FILE)).unwrap();
+    old.execute_batch(include_str!("schema.sql")).unwrap();
+    old.execute_batch(&format!(
+        "INSERT INTO meta VALUES ('secret', zeroblob(32)); PRAGMA user_version = 1;
+         INSERT INTO binding VALUES ({}, 1, 'AXB', {}, {}, {}, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, {});",
+        key(1).get(),
+        sample::x(1).number().word(),
+        sample::number(1).word(),
+        sample::number(2).word(),
+        sample::at(4).millis(),
+    ))
+    .unwrap();
+    drop(old);
+    let store = open(&dir);
+    let mut found = Vec::new();
+    let from = LoadFrom { ended_after: sample::at(0), closed_after: sample::at(0) };
+    let mut gather = |piece| {
+        if let Loaded::Binding(binding) = piece {
+            found.push(binding);
+        }
+    };
+    store.load(from, &mut gather).unwrap();
+    assert_eq!(found, [axb(key(1), 1, 2)]);
+    store.commit(&Batch { writes: vec![bound(sample::axe(key(2), "0042"))] }).unwrap();
+    assert_eq!(bindings(&store), 2);
+}
+
+#[test]
 fn a_store_of_a_newer_version_is_refused_with_words() {
     let dir = TempDir::fresh();
     drop(open(&dir));

@@ -4,10 +4,10 @@ use rusqlite::Connection;
 
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
-use crate::domain::binding::{AnyBinding, Change, UnbindCause};
+use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
 use crate::domain::call::{Call, Closed};
 use crate::domain::delivery::{Delivery, State};
-use crate::domain::id::RowKey;
+use crate::domain::id::{BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::store::row::{
@@ -23,6 +23,7 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         Write::Number(number) => execute(db, &WRITE.number, NumberColumns::from(number).values()?)?,
         Write::NumberRemoved(x) => execute(db, "DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
         Write::Binding(change) => return apply_change(db, change),
+        Write::LastCaller { binding, caller } => return note_caller(db, *binding, *caller),
         Write::Call(call) => return put_call(db, call),
         Write::CallEvent { call, index, event } => {
             execute(db, &WRITE.event, EventColumns::new(*call, *index, event).values()?)?
@@ -58,12 +59,29 @@ fn apply_change(db: &Connection, change: &Change) -> Result<(), StoreError> {
 
 fn end(db: &Connection, binding: &AnyBinding, cause: UnbindCause, at: Timestamp) -> Result<(), StoreError> {
     let id = binding.id();
+    if let AnyBinding::Axe(_) = binding {
+        execute(db, "DELETE FROM last_caller WHERE binding = ?1", [cell(&id, "last_caller.binding")?])?;
+    }
     one_stood(execute(db, "DELETE FROM binding WHERE id = ?1", [cell(&id, "binding.id")?])?)?;
     // Not below the binding's own key either: keys drawn after a restart must be above every key in use.
     let smallest_key = Value::Int(first_key_at(at).max(key_or_beyond(id)));
     let ending = [smallest_key, cell(&cause, "binding_ended.cause")?, cell(&at, "binding_ended.at")?];
     let columns = BindingColumns::from(binding);
     execute(db, &WRITE.ended, ending.into_iter().chain(columns.values()?))?;
+    Ok(())
+}
+
+fn note_caller(db: &Connection, binding: BindingId, last: LastCaller) -> Result<(), StoreError> {
+    let sql = "INSERT INTO last_caller (binding, caller, at) \
+               SELECT ?1, ?2, ?3 FROM binding WHERE id = ?1 \
+               ON CONFLICT (binding) DO UPDATE SET caller = excluded.caller, at = excluded.at \
+               WHERE excluded.at >= last_caller.at";
+    let values = [
+        cell(&binding, "last_caller.binding")?,
+        cell(&last.caller, "last_caller.caller")?,
+        cell(&last.at, "last_caller.at")?,
+    ];
+    execute(db, sql, values)?;
     Ok(())
 }
 

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::column::Json;
 use super::{RowError, columns};
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Binding, CallDirection, Expiry, Extras, NextCallee, Terms,
+    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
+    Terms, TimeUnit,
 };
 use crate::domain::customer::Mode;
+use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, Pair, XNumber};
 use crate::domain::time::Timestamp;
@@ -37,6 +39,8 @@ columns! {
         extras: Option<Json<ExtrasDocument>>,
         expires_at: Option<Timestamp>,
         since: Timestamp,
+        extension: Option<Extension>,
+        axe: Option<Json<AxeDocument>>,
     }
 }
 
@@ -55,6 +59,84 @@ pub(crate) struct ExtrasDocument {
     others_call_tone: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_data: Option<Box<str>>,
+}
+
+/// What only AXE bindings have and nobody searches for, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AxeDocument {
+    life: u16,
+    life_unit: u8,
+    callback: u16,
+    callback_unit: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_unit: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_life: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    callback_tone: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    callback_number: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shows_caller: bool,
+}
+
+impl From<&Axe> for AxeDocument {
+    fn from(axe: &Axe) -> Self {
+        let (callback_tone, callback_number) = tone_and_number(axe.fallback.as_deref());
+        Self {
+            life: axe.life.amount,
+            life_unit: axe.life.unit.code(),
+            callback: axe.callback.amount,
+            callback_unit: axe.callback.unit.code(),
+            first_unit: axe.first.unit.map(TimeUnit::code),
+            first_life: axe.first.amount,
+            callback_tone,
+            callback_number,
+            shows_caller: axe.shows_caller,
+        }
+    }
+}
+
+impl AxeDocument {
+    fn into_axe(self, a: E164, extension: Extension) -> Option<Axe> {
+        let span = |amount, unit| Some(Span { amount, unit: TimeUnit::from_code(unit)? });
+        Some(Axe {
+            a,
+            extension,
+            life: span(self.life, self.life_unit)?,
+            callback: span(self.callback, self.callback_unit)?,
+            first: FirstGiven {
+                unit: match self.first_unit {
+                    Some(code) => Some(TimeUnit::from_code(code)?),
+                    None => None,
+                },
+                amount: self.first_life,
+            },
+            fallback: fallback(self.callback_tone, self.callback_number)?.map(Box::new),
+            shows_caller: self.shows_caller,
+        })
+    }
+}
+
+/// A [`Fallback`] as a tone and a number, of which one at most is there.
+pub(super) fn tone_and_number(fallback: Option<&Fallback>) -> (Option<Box<str>>, Option<u64>) {
+    match fallback {
+        None => (None, None),
+        Some(Fallback::Tone(tone)) => (Some(tone.clone()), None),
+        Some(Fallback::Number(number)) => (None, Some(number.word())),
+    }
+}
+
+/// Inverse of [`tone_and_number`]; `None` when nothing of the kind was written.
+#[expect(clippy::option_option, reason = "there may be no fallback, or none that could have been written")]
+pub(super) fn fallback(tone: Option<Box<str>>, number: Option<u64>) -> Option<Option<Fallback>> {
+    match (tone, number) {
+        (None, None) => Some(None),
+        (Some(tone), None) => Some(Some(Fallback::Tone(tone))),
+        (None, Some(number)) => Some(Some(Fallback::Number(E164::from_word(number)?))),
+        (Some(_), Some(_)) => None,
+    }
 }
 
 impl From<&Extras> for ExtrasDocument {
@@ -96,6 +178,11 @@ impl<'r> From<&'r AnyBinding> for BindingColumns<'r> {
                     ..common(binding, Mode::Axb, pair.a())
                 }
             }
+            AnyBinding::Axe(binding) => Self {
+                extension: Some(binding.relation.extension),
+                axe: Some(Json((&binding.relation).into())),
+                ..common(binding, Mode::Axe, binding.relation.a)
+            },
         }
     }
 }
@@ -127,6 +214,8 @@ fn common<'r, R>(binding: &Binding<R>, mode: Mode, a: E164) -> BindingColumns<'r
         extras: extras.as_deref().map(|extras| Json(extras.into())),
         expires_at,
         since: binding.since,
+        extension: None,
+        axe: None,
     }
 }
 
@@ -150,6 +239,11 @@ impl BindingColumns<'_> {
                 let duration_secs =
                     self.duration_secs.ok_or(RowError::Unreadable("binding.duration_secs"))?;
                 Ok(AnyBinding::Axb(self.with(Axb { pair, duration_secs })))
+            }
+            Mode::Axe => {
+                let extension = self.extension.ok_or(RowError::Unreadable("binding.extension"))?;
+                let axe = self.axe.take().and_then(|Json(document)| document.into_axe(self.a, extension));
+                Ok(AnyBinding::Axe(self.with(axe.ok_or(RowError::Unreadable("binding.axe"))?)))
             }
         }
     }

@@ -9,10 +9,11 @@ use super::column::Json;
 use super::{RowError, columns};
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Recording, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
+use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
-use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
+use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
 use crate::domain::time::Timestamp;
 
 columns! {
@@ -32,6 +33,7 @@ columns! {
         user_data: Option<Cow<'r, str>>,
         route: Option<Json<RouteDocument>>,
         recording: Option<Json<RecordingDocument>>,
+        extension: Option<Extension>,
     }
 }
 
@@ -49,6 +51,7 @@ columns! {
         sip: Option<u16>,
         q850: Option<u16>,
         released_by: Option<ReleasedBy>,
+        digits: Option<Cow<'r, str>>,
     }
 }
 
@@ -78,6 +81,7 @@ columns! {
         recording: Option<Json<RecordingDocument>>,
         swept: bool,
         delivery: Option<RowKey>,
+        extension: Option<Extension>,
     }
 }
 
@@ -100,10 +104,18 @@ pub(crate) enum RouteDocument {
         last_minute_tone: Option<Box<str>>,
     },
     #[serde(rename_all = "camelCase")]
+    Collect {
+        #[serde(default)]
+        tone: Option<Box<str>>,
+        digits: u8,
+    },
+    #[serde(rename_all = "camelCase")]
     Reject {
         cause: Box<str>,
         #[serde(default)]
         number_status: Option<(Box<str>, Option<u8>)>,
+        #[serde(default)]
+        tone: Option<Box<str>>,
     },
 }
 
@@ -119,7 +131,9 @@ impl From<&Route> for RouteDocument {
                 record_tone: connect.record_tone.clone(),
                 last_minute_tone: connect.last_minute_tone.clone(),
             },
+            Route::Collect(Collect { tone, digits }) => Self::Collect { tone: tone.clone(), digits: *digits },
             Route::Reject(reject) => Self::Reject {
+                tone: reject.tone.clone(),
                 cause: reject.cause.as_str().into(),
                 number_status: match reject.cause {
                     RejectCause::NumberUnusable(status) => Some((status.code().into(), status.cause())),
@@ -151,7 +165,8 @@ impl RouteDocument {
                 record_tone,
                 last_minute_tone,
             }))),
-            Self::Reject { cause, number_status } => {
+            Self::Collect { tone, digits } => Some(Route::Collect(Collect { tone, digits })),
+            Self::Reject { cause, number_status, tone } => {
                 let cause = RejectCause::ALL.into_iter().find(|known| known.as_str() == &*cause)?;
                 let cause = match (cause, number_status) {
                     (RejectCause::NumberUnusable(_), Some((code, why))) => {
@@ -159,7 +174,7 @@ impl RouteDocument {
                     }
                     (cause, _) => cause,
                 };
-                Some(Route::Reject(Reject { cause, through }))
+                Some(Route::Reject(Reject { cause, through, tone }))
             }
         }
     }
@@ -209,6 +224,7 @@ impl<'r> From<&'r Call> for CallColumns<'r> {
             user_data: through.and_then(|through| through.user_data.as_deref()).map(Cow::Borrowed),
             route: decision.map(|decision| Json((&decision.route).into())),
             recording: call.recording.as_ref().map(|recording| Json(recording.into())),
+            extension: through.and_then(|through| through.extension),
         }
     }
 }
@@ -227,8 +243,11 @@ impl CallColumns<'_> {
 
     fn into_decision(self) -> Option<Decision> {
         let user_data = self.user_data.map(|text| Box::from(&*text));
+        let extension = self.extension;
         let through = match (self.subscription, self.a_calls) {
-            (Some(subscription), Some(a_calls)) => Some(Through { subscription, a_calls, user_data }),
+            (Some(subscription), Some(a_calls)) => {
+                Some(Through { subscription, a_calls, extension, user_data })
+            }
             _ => None,
         };
         Some(Decision {
@@ -258,6 +277,7 @@ impl<'r> EventColumns<'r> {
             sip: event.sip,
             q850: event.q850,
             released_by: event.by,
+            digits: event.digits.as_deref().map(Cow::Borrowed),
         }
     }
 
@@ -273,6 +293,7 @@ impl<'r> EventColumns<'r> {
             sip: self.sip,
             q850: self.q850,
             by: self.released_by,
+            digits: self.digits.map(|text| Box::from(&*text)),
         }
     }
 }
@@ -303,6 +324,7 @@ impl<'r> From<&'r Cdr> for CdrColumns<'r> {
             recording: cdr.recording.as_ref().map(|recording| Json(recording.into())),
             swept: cdr.swept,
             delivery: cdr.delivery,
+            extension: cdr.extension,
         }
     }
 }
@@ -333,6 +355,7 @@ impl CdrColumns<'_> {
             recording: self.recording.map(|Json(document)| document.into()),
             swept: self.swept,
             delivery: self.delivery,
+            extension: self.extension,
         }
     }
 }

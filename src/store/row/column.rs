@@ -11,6 +11,7 @@ use crate::domain::binding::{CallDirection, UnbindCause};
 use crate::domain::call::{Basis, Stage};
 use crate::domain::customer::Mode;
 use crate::domain::delivery::{NoticeKind, State};
+use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::{ReleasedBy, StateCode};
@@ -191,6 +192,15 @@ impl<'r> Column<'r> for AreaCode {
     }
     fn read(value: Value<'r>) -> Option<Self> {
         AreaCode::parse(&Cow::<str>::read(value)?)
+    }
+}
+
+impl<'r> Column<'r> for Extension {
+    fn write(&self) -> Option<Value<'_>> {
+        Some(Value::Text(Cow::Owned(self.to_string())))
+    }
+    fn read(value: Value<'r>) -> Option<Self> {
+        Extension::parse(&Cow::<str>::read(value)?)
     }
 }
 

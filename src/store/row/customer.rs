@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::binding::{fallback, tone_and_number};
 use super::column::Json;
 use super::{RowError, columns};
 use crate::domain::area::AreaCode;
 use crate::domain::customer::{
-    AppSecret, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord, NumberStatus,
-    SignaturePolicy,
+    AppSecret, AxeDefaults, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord,
+    NumberStatus, SignaturePolicy,
 };
 use crate::domain::id::{AppKey, AppNo};
 use crate::domain::number::XNumber;
@@ -79,6 +80,12 @@ pub(crate) struct SettingsDocument {
     callback_client_cert: Option<Box<str>>,
     #[serde(default)]
     callback_client_key: Option<Box<str>>,
+    #[serde(default)]
+    extension_tone: Option<Box<str>>,
+    #[serde(default)]
+    callback_tone: Option<Box<str>>,
+    #[serde(default)]
+    callback_number: Option<u64>,
 }
 
 impl fmt::Debug for SettingsDocument {
@@ -102,6 +109,8 @@ impl From<&CustomerApp> for SettingsDocument {
         let tls = app.callback_tls.as_deref();
         let client = tls.and_then(|tls| tls.client.clone());
         let (client_cert, client_key) = client.map(|client| (client.chain, client.key)).unzip();
+        let AxeDefaults { prompt_tone, fallback } = &app.axe;
+        let (callback_tone, callback_number) = tone_and_number(fallback.as_ref());
         let SignaturePolicy { aksk, wsse, plus_eight_hours, refuse_reused_nonce } = app.signatures;
         Self {
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
@@ -128,6 +137,9 @@ impl From<&CustomerApp> for SettingsDocument {
             callback_ca: tls.and_then(|tls| tls.ca.clone()),
             callback_client_cert: client_cert,
             callback_client_key: client_key,
+            extension_tone: prompt_tone.clone(),
+            callback_tone,
+            callback_number,
         }
     }
 }
@@ -189,6 +201,11 @@ impl AppColumns<'_> {
             },
             push_number_status: settings.push_number_status,
             extension_digits: settings.extension_digits,
+            axe: AxeDefaults {
+                prompt_tone: settings.extension_tone,
+                fallback: fallback(settings.callback_tone, settings.callback_number)
+                    .ok_or(RowError::Unreadable("app.settings"))?,
+            },
             flow_limit_per_second: settings.flow_limit_per_second,
             suspended: self.suspended,
             signatures: SignaturePolicy {

@@ -8,14 +8,16 @@ use proptest::prelude::*;
 
 use super::{BindingColumns, CallColumns, EventColumns, RowError, Value};
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Binding, CallDirection, Expiry, Extras, NextCallee, Terms,
+    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
+    Terms, TimeUnit,
 };
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Decision, Recording, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
+use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
 use crate::domain::release::ReleasedBy;
-use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
+use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
 use crate::domain::time::Timestamp;
 
 /// Hands out the columns as a database would: nothing in them is borrowed from what was written.
@@ -79,12 +81,42 @@ fn terms() -> impl Strategy<Value = Terms> {
     )
 }
 
-/// A binding of either mode, from the parts that all have and those of the relation.
+fn extension() -> impl Strategy<Value = Extension> {
+    (1u8..=4, 1u16..=9).prop_map(|(digits, value)| Extension::new(digits, value).unwrap())
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    (any::<u16>(), unit()).prop_map(|(amount, unit)| Span { amount, unit })
+}
+
+fn unit() -> impl Strategy<Value = TimeUnit> {
+    prop::sample::select(vec![TimeUnit::Hours, TimeUnit::Minutes])
+}
+
+fn axe() -> impl Strategy<Value = Axe> {
+    let first = (option::of(unit()), option::of(any::<u16>()));
+    let fallback =
+        option::of(prop_oneof![text().prop_map(Fallback::Tone), number().prop_map(Fallback::Number)]);
+    (number(), extension(), span(), span(), first, fallback, any::<bool>()).prop_map(
+        |(a, extension, life, callback, (unit, amount), fallback, shows_caller)| Axe {
+            a,
+            extension,
+            life,
+            callback,
+            first: FirstGiven { unit, amount },
+            fallback: fallback.map(Box::new),
+            shows_caller,
+        },
+    )
+}
+
+/// A binding of any mode, from the parts that all have and those of the relation.
 fn binding() -> impl Strategy<Value = AnyBinding> {
     let common = (key(), any::<u32>(), number(), terms(), option::of(time()), time());
     let ax = (number(), option::of((number(), time(), option::of(text()))), any::<bool>(), any::<bool>());
     let axb = (number(), any::<u32>());
-    (common, ax, option::of(axb)).prop_map(|((id, app, x, terms, expires_at, since), ax, axb)| {
+    let relations = (ax, option::of(axb), option::of(axe()));
+    (common, relations).prop_map(|((id, app, x, terms, expires_at, since), (ax, axb, axe))| {
         let (a, next_callee, direction_given, turned_on) = ax;
         let next_callee =
             next_callee.map(|(callee, until, user_data)| Box::new(NextCallee { callee, until, user_data }));
@@ -94,17 +126,23 @@ fn binding() -> impl Strategy<Value = AnyBinding> {
         if let Some(relation) = axb {
             return AnyBinding::Axb(Binding { id, app, x, relation, terms, expiry, since });
         }
+        if let Some(relation) = axe {
+            return AnyBinding::Axe(Binding { id, app, x, relation, terms, expiry, since });
+        }
         let relation = Ax { a, next_callee, direction_given, turned_on };
         AnyBinding::Ax(Binding { id, app, x, relation, terms, expiry, since })
     })
 }
 
 fn through() -> impl Strategy<Value = Through> {
-    (key(), any::<bool>(), option::of(text())).prop_map(|(subscription, a_calls, user_data)| Through {
-        subscription,
-        a_calls,
-        user_data,
-    })
+    (key(), any::<bool>(), option::of(extension()), option::of(text())).prop_map(
+        |(subscription, a_calls, extension, user_data)| Through {
+            subscription,
+            a_calls,
+            extension,
+            user_data,
+        },
+    )
 }
 
 fn cause() -> impl Strategy<Value = RejectCause> {
@@ -128,13 +166,15 @@ fn route() -> impl Strategy<Value = Route> {
             last_minute_tone: tones.2,
         }))
     });
-    let reject = (cause(), option::of(through()))
-        .prop_map(|(cause, through)| Route::Reject(Reject { cause, through }));
-    prop_oneof![connect, reject]
+    let reject = (cause(), option::of(through()), option::of(text()))
+        .prop_map(|(cause, through, tone)| Route::Reject(Reject { cause, through, tone }));
+    let collect =
+        (option::of(text()), any::<u8>()).prop_map(|(tone, digits)| Route::Collect(Collect { tone, digits }));
+    prop_oneof![connect, reject, collect]
 }
 
 fn decision() -> impl Strategy<Value = Decision> {
-    let mode = prop::sample::select(vec![Mode::Ax, Mode::Axb]);
+    let mode = prop::sample::select(vec![Mode::Ax, Mode::Axb, Mode::Axe]);
     let basis = prop::sample::select(vec![Basis::Asked, Basis::Presumed]);
     let owner = (option::of(any::<u32>()), option::of(mode));
     (time(), party(), option::of(number()), owner, route(), basis).prop_map(
@@ -174,16 +214,17 @@ fn call() -> impl Strategy<Value = Call> {
 fn event() -> impl Strategy<Value = CallEvent> {
     let by = ["caller", "callee", "switch", "gateway", "timeout", "maxDuration"]
         .map(|word| ReleasedBy::from_str(word).unwrap());
-    let codes = (option::of(any::<u16>()), option::of(any::<u16>()));
+    let codes = (option::of(any::<u16>()), option::of(any::<u16>()), option::of(text()));
     let ends = (option::of(party()), option::of(number()), option::of(prop::sample::select(by.to_vec())));
     (text(), prop::sample::select(Stage::ALL.to_vec()), time(), time(), ends, codes).prop_map(
-        |(event_id, stage, at, received_at, (caller, called, by), (sip, q850))| CallEvent {
+        |(event_id, stage, at, received_at, (caller, called, by), (sip, q850, digits))| CallEvent {
             event_id,
             stage,
             at,
             received_at,
             caller,
             called,
+            digits,
             sip,
             q850,
             by,

@@ -8,14 +8,15 @@ use url::Url;
 
 use super::members::Members;
 use super::{Unusable, time};
-use crate::domain::customer::{
-    AppSecret, CallbackUrls, ClientCertificate, CustomerApp, Mode, SignaturePolicy,
-};
+use crate::domain::binding::Fallback;
+use crate::domain::customer::{AppSecret, ClientCertificate, CustomerApp, Mode};
 use crate::domain::id::{AppKey, AppNo};
+use crate::domain::number::E164;
 use crate::domain::setting::AppSetting;
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
 use crate::domain::whitelist::IpWhitelist;
+use crate::wire::fields::is_tone;
 use crate::wire::time_text::format_rfc3339_millis;
 
 /// Longest name of an app.
@@ -26,8 +27,6 @@ const URL_BYTES_MAX: usize = 2_048;
 const PEM_BYTES_MAX: usize = 64 * 1024;
 /// Most requests per second that a limit may allow.
 const FLOW_LIMIT_MAX: u32 = 1_000_000;
-/// Digits of an extension unless asked otherwise.
-const EXTENSION_DIGITS_DEFAULT: u8 = 4;
 /// How long a rotated secret still verifies: unless asked otherwise, and at most. 30 days.
 const KEEP_OLD_SECS_DEFAULT: u32 = 86_400;
 const KEEP_OLD_SECS_MAX: u32 = 2_592_000;
@@ -59,29 +58,7 @@ pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp,
     if !settings.iter().any(|setting| matches!(setting, AppSetting::Name(_))) {
         return Err(name_missing);
     }
-    let mut app = CustomerApp {
-        no: AppNo(0),
-        key,
-        name: Box::default(),
-        mode,
-        secret: AppSecret::new(&secret),
-        previous_secret: None,
-        ip_whitelist: IpWhitelist::default(),
-        recording: false,
-        sms: false,
-        urls: CallbackUrls::default(),
-        push_number_status: false,
-        extension_digits: EXTENSION_DIGITS_DEFAULT,
-        flow_limit_per_second: None,
-        suspended: false,
-        signatures: SignaturePolicy::default(),
-        // The only receivers known to verify what is pushed to them read X-WSSE (client-tolerances G44).
-        push_scheme: Scheme::Wsse,
-        standard_webhooks: false,
-        callback_tls: None,
-        accept_any_2xx: false,
-        created_at: now,
-    };
+    let mut app = CustomerApp::new(AppNo(0), key, "", mode, AppSecret::new(&secret), now);
     for setting in settings {
         setting.apply(&mut app);
     }
@@ -114,6 +91,8 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(from.boolean("pushNumberStatus")?.map(AppSetting::PushNumberStatus));
     let digits = from.integer("extensionDigits", 1, 4)?.and_then(|digits| u8::try_from(digits).ok());
     settings.extend(digits.map(AppSetting::ExtensionDigits));
+    settings.extend(tone(from, "extensionTone")?.map(AppSetting::ExtensionTone));
+    settings.extend(callback(from)?);
     let limit = from.nullable_integer("flowLimitPerSecond", 1, FLOW_LIMIT_MAX)?;
     settings.extend(limit.map(|limit| AppSetting::FlowLimitPerSecond(limit.and_then(NonZeroU32::new))));
     settings.extend(auth_schemes(from)?);
@@ -180,6 +159,34 @@ fn client_certificate(members: &mut Members) -> Result<Option<Option<ClientCerti
     }
 }
 
+#[expect(clippy::option_option, reason = "absent, null and given are three things")]
+fn tone(members: &mut Members, member: &str) -> Result<Option<Option<Box<str>>>, Unusable> {
+    let Some(given) = members.nullable_text(member)? else { return Ok(None) };
+    let Some(text) = given else { return Ok(Some(None)) };
+    if !is_tone(&text) {
+        return Err(members.wrong(member, "must be null, or 1 to 128 letters, digits and -_.@"));
+    }
+    Ok(Some(Some(text.into())))
+}
+
+/// What A of AXE meets with nobody to call back: a tone or a number, not both.
+fn callback(members: &mut Members) -> Result<Vec<AppSetting>, Unusable> {
+    let tone = tone(members, "callbackTone")?;
+    let number = match members.nullable_text("callbackNum")? {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => Some(Some(
+            E164::parse(&text)
+                .map_err(|error| members.wrong("callbackNum", format!("cannot be used: {error}")))?,
+        )),
+    };
+    if matches!((&tone, number), (Some(Some(_)), Some(Some(_)))) {
+        return Err(members.wrong("callbackNum", "and callbackTone exclude each other"));
+    }
+    let tone = tone.map(AppSetting::CallbackTone);
+    Ok(tone.into_iter().chain(number.map(AppSetting::CallbackNum)).collect())
+}
+
 fn auth_schemes(members: &mut Members) -> Result<Option<AppSetting>, Unusable> {
     let Some(words) = members.texts("authSchemes")? else { return Ok(None) };
     let known = words.iter().all(|word| scheme(word).is_some());
@@ -239,6 +246,9 @@ pub struct AppAnswer<'a> {
     sms_control_url: Option<&'a str>,
     push_number_status: bool,
     extension_digits: u8,
+    extension_tone: Option<&'a str>,
+    callback_tone: Option<&'a str>,
+    callback_num: Option<String>,
     flow_limit_per_second: Option<u32>,
     auth_schemes: Vec<&'static str>,
     accept_plus8h: bool,
@@ -258,6 +268,11 @@ impl<'a> AppAnswer<'a> {
         let old_until = app.previous_secret.as_ref().map(|&(_, until)| until).filter(|&until| now < until);
         let tls = app.callback_tls.as_deref();
         let signatures = app.signatures;
+        let (callback_tone, callback_num) = match &app.axe.fallback {
+            None => (None, None),
+            Some(Fallback::Tone(tone)) => (Some(&**tone), None),
+            Some(Fallback::Number(number)) => (None, Some(number.expose())),
+        };
         let schemes = [(signatures.aksk, Scheme::Aksk), (signatures.wsse, Scheme::Wsse)];
         Self {
             app_key: app.key.as_str(),
@@ -275,6 +290,9 @@ impl<'a> AppAnswer<'a> {
             sms_control_url: app.urls.sms_control.as_deref(),
             push_number_status: app.push_number_status,
             extension_digits: app.extension_digits,
+            extension_tone: app.axe.prompt_tone.as_deref(),
+            callback_tone,
+            callback_num,
             flow_limit_per_second: app.flow_limit_per_second.map(NonZeroU32::get),
             auth_schemes: schemes.into_iter().filter(|(on, _)| *on).map(|(_, is)| scheme_word(is)).collect(),
             accept_plus8h: signatures.plus_eight_hours,
@@ -335,7 +353,7 @@ mod tests {
             "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active",
             "ipWhitelist": [], "recording": false, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
-            "extensionDigits": 4, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
+            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,
             "standardWebhooks": false, "callbackCa": null, "callbackClientCert": null,
             "oldSecretValidUntil": null, "createdAt": "2026-09-21T14:13:20.000Z"
@@ -360,6 +378,10 @@ mod tests {
             (r#""mode":"AXB","numberStatusUrl":"http://a b/""#, "numberStatusUrl"),
             (r#""mode":"AXB","recording":null"#, "recording"),
             (r#""mode":"AXB","extensionDigits":5"#, "extensionDigits"),
+            (r#""mode":"AXE","extensionTone":"a b""#, "extensionTone"),
+            (r#""mode":"AXE","callbackTone":"""#, "callbackTone"),
+            (r#""mode":"AXE","callbackNum":"13800000001""#, "callbackNum"),
+            (r#""mode":"AXE","callbackTone":"t","callbackNum":"+8613800000001""#, "callbackNum"),
             (r#""mode":"AXB","flowLimitPerSecond":0"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","flowLimitPerSecond":1000001"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","authSchemes":[]"#, "authSchemes"),

@@ -20,6 +20,7 @@ pub struct BindingAnswer {
     number: String,
     party_a: String,
     party_b: Option<String>,
+    extension: Option<String>,
     call_direction: u8,
     duration: u32,
     expires_at: Option<String>,
@@ -64,6 +65,11 @@ impl BindingAnswer {
                     ..common(binding, Mode::Axb, pair.a(), app, ids)
                 }
             }
+            AnyBinding::Axe(binding) => Self {
+                extension: Some(binding.relation.extension.to_string()),
+                duration: binding.relation.life.secs(),
+                ..common(binding, Mode::Axe, binding.relation.a, app, ids)
+            },
         };
         Self {
             ended_at: time(ended.map(|(_, at)| at)),
@@ -83,6 +89,7 @@ fn common<R>(binding: &Binding<R>, mode: Mode, a: E164, app: &CustomerApp, ids: 
         number: binding.x.expose(),
         party_a: a.expose(),
         party_b: None,
+        extension: None,
         call_direction: terms.direction.code(),
         duration: 0,
         expires_at: match binding.expiry {

@@ -66,6 +66,7 @@ struct EventAnswer {
     received_at: String,
     caller: Option<String>,
     called: Option<String>,
+    digits: Option<Box<str>>,
     sip: Option<u16>,
     q850: Option<u16>,
     by: Option<&'static str>,
@@ -156,6 +157,7 @@ fn decision(decision: &Decision) -> DecisionAnswer {
             record_flag: Some(u8::from(connect.record)),
             ..answer
         },
+        Route::Collect(_) => DecisionAnswer { action: "collect", ..answer },
         Route::Reject(reject) => DecisionAnswer {
             action: "reject",
             cause: Some(reject.cause.as_str()),
@@ -174,6 +176,7 @@ fn event(event: &CallEvent) -> EventAnswer {
         received_at: format_rfc3339_millis(event.received_at),
         caller: event.caller.and_then(party),
         called: number(event.called),
+        digits: event.digits.clone(),
         sip: event.sip,
         q850: event.q850,
         by: event.by.map(ReleasedBy::as_str),

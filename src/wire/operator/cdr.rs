@@ -42,12 +42,13 @@ pub struct CdrAnswer {
     record_object_name: Option<Box<str>>,
     service_type: &'static str,
     user_data: Option<Box<str>>,
+    extend_number: Option<String>,
     closed_by_sweeper: bool,
     made_at: String,
 }
 
 /// The header row of the CSV.
-const HEADER: [&str; 29] = [
+const HEADER: [&str; 30] = [
     "mode",
     "direction",
     "appKey",
@@ -75,6 +76,7 @@ const HEADER: [&str; 29] = [
     "recordObjectName",
     "serviceType",
     "userData",
+    "extendNumber",
     "closedBySweeper",
     "madeAt",
 ];
@@ -111,6 +113,7 @@ impl CdrAnswer {
             record_object_name: recording.map(|recording| recording.object.clone()),
             service_type: cdr.mode.service_type(),
             user_data: cdr.user_data.clone(),
+            extend_number: cdr.extension.map(|extension| extension.to_string()),
             closed_by_sweeper: cdr.swept,
             made_at: format_rfc3339_millis(Timestamp::from_millis(cdr.id.millis())),
         }

@@ -243,7 +243,7 @@ impl NumberAnswer {
             status: record.status.code(),
             cause: record.status.cause().map(|cause| cause.to_string()),
             bound: used.bound,
-            capacity: app.mode.capacity(),
+            capacity: app.x_capacity(),
             quarantined: used.quarantined,
             last_call_at: time(used.last_call_at),
             added_at: format_rfc3339_millis(record.added_at),

@@ -52,7 +52,7 @@ async fn a_call_shows_every_event_and_what_was_decided() {
     let stages: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(stages, ["callin", "callout", "alerting", "answer", "disconnect"]);
     let last = json!({"eventId": "call-1-disconnect", "event": "disconnect", "ts": "2026-01-02T03:05:41.000Z",
-        "receivedAt": "2026-01-02T03:04:05.000Z", "caller": null, "called": null, "sip": 200, "q850": 16, "by": "callee"});
+        "receivedAt": "2026-01-02T03:04:05.000Z", "caller": null, "called": null, "digits": null, "sip": 200, "q850": 16, "by": "callee"});
     assert_eq!(events[4], last);
 }
 
@@ -137,8 +137,8 @@ async fn a_cdr_has_the_members_of_the_push_in_the_operators_way() {
         "fwdAlertingTime": "2026-01-02T03:05:02.000Z", "fwdAnswerTime": "2026-01-02T03:05:08.000Z",
         "callEndTime": "2026-01-02T03:05:41.000Z", "fwdUnaswRsn": 0, "failTime": null, "ulFailReason": 0,
         "sipStatusCode": 0, "recordFlag": 0, "recordStartTime": null, "recordDomain": null, "recordBucketName": null,
-        "recordObjectName": null, "serviceType": "004", "userData": null, "closedBySweeper": false,
-        "madeAt": "2026-01-02T03:04:06.000Z"});
+        "recordObjectName": null, "serviceType": "004", "userData": null, "extendNumber": null,
+        "closedBySweeper": false, "madeAt": "2026-01-02T03:04:06.000Z"});
     assert_eq!(cdr, &expected);
     assert_eq!(cdrs["nextCursor"], Value::Null);
 }

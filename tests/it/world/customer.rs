@@ -17,6 +17,8 @@ use super::process::Process;
 pub const AXB: &str = "/rest/caas/relationnumber/partners/v1.0";
 pub const AX: &str = "/rest/provision/caas/privatenumber/v1.0";
 pub const AX_CALLEE: &str = "/rest/caas/privatenumber/calleenumber/v1.0";
+pub const AXE: &str = "/rest/caas/extendnumber/v1.0";
+pub const AXE_LIST: &str = "/rest/caas/extendnumber/v2.0";
 
 /// The nonces of all customers of a test process: none comes twice unless a test wants it to.
 static NONCE: AtomicU64 = AtomicU64::new(1);

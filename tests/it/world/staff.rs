@@ -37,6 +37,12 @@ impl Switch {
         self.post("route", &json!({"callId": call, "caller": caller, "called": called})).await
     }
 
+    /// The same once the caller has keyed an extension.
+    pub async fn route_keyed(&self, call: &str, caller: &str, called: &str, keyed: &str) -> Value {
+        let question = json!({"callId": call, "caller": caller, "called": called, "extension": keyed});
+        self.post("route", &question).await
+    }
+
     /// Reports; answers `[accepted, duplicates, parked]`.
     pub async fn report(&self, events: &Value) -> [u64; 3] {
         let counted = self.post("events", events).await;

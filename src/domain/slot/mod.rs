@@ -1,15 +1,19 @@
 //! All bindings on one X number, compactly. An X number works in one mode at a time, so "AX and AXB on the
-//! same X" cannot be written down; a party is a key of an AXB slot, so it cannot stand there twice.
+//! same X" cannot be written down; a party is a key of an AXB slot, and an extension one of an AXE slot, so
+//! neither can stand there twice.
 //!
 //! [`XSlot::apply`] is the only way a slot changes. It asserts, it does not check: what it is given has been
-//! decided by the rules in `ax.rs` and `axb.rs`.
+//! decided by the rules in `ax.rs`, `axb.rs` and `axe.rs`.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+mod axb;
+mod axe;
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
-use super::binding::{AnyBinding, Ax, Axb, Binding, Change};
+pub use self::axb::AxbSlot;
+pub use self::axe::AxeSlot;
+use super::binding::{AnyBinding, Ax, Binding, Change};
 use super::id::BindingId;
 use super::number::E164;
 use super::time::Timestamp;
@@ -21,6 +25,8 @@ pub enum XSlot {
     Ax(Binding<Ax>),
     /// Many pairs.
     Axb(AxbSlot),
+    /// Many A, each with an extension.
+    Axe(AxeSlot),
 }
 
 impl XSlot {
@@ -36,6 +42,11 @@ impl XSlot {
                 let mut slot = AxbSlot::default();
                 slot.insert(binding.clone());
                 Some(Self::Axb(slot))
+            }
+            (None, Change::Bound(AnyBinding::Axe(binding))) => {
+                let mut slot = AxeSlot::default();
+                slot.insert(binding.clone());
+                Some(Self::Axe(slot))
             }
             (Some(Self::Ax(old)), Change::Modified(AnyBinding::Ax(binding))) => {
                 assert_eq!(old.id, binding.id, "another AX binding stands on {}", binding.x);
@@ -58,6 +69,18 @@ impl XSlot {
                 slot.remove(binding.id()).expect("an ended binding stood on its X");
                 (slot.len() > 0).then_some(Self::Axb(slot))
             }
+            (Some(Self::Axe(mut slot)), Change::Bound(AnyBinding::Axe(binding))) => {
+                slot.insert(binding.clone());
+                Some(Self::Axe(slot))
+            }
+            (Some(Self::Axe(mut slot)), Change::Modified(AnyBinding::Axe(binding))) => {
+                slot.replace(binding.clone());
+                Some(Self::Axe(slot))
+            }
+            (Some(Self::Axe(mut slot)), Change::Unbound { binding, .. }) => {
+                slot.remove(binding.id()).expect("an ended binding stood on its X");
+                (!slot.is_empty()).then_some(Self::Axe(slot))
+            }
             (slot, change) => panic!("{:?} does not fit {change:?}", slot.map(|slot| slot.len())),
         }
     }
@@ -67,30 +90,40 @@ impl XSlot {
         match self {
             Self::Ax(_) => 1,
             Self::Axb(slot) => slot.len(),
+            Self::Axe(slot) => slot.len(),
         }
     }
 
     /// The ids of the bindings that are live at `now`, in no particular order.
-    pub fn each_live(&self, now: Timestamp, mut see: impl FnMut(BindingId)) {
+    pub fn each_live(&self, now: Timestamp, see: impl FnMut(BindingId)) {
+        fn live<'s, R: 's>(
+            bindings: impl Iterator<Item = &'s Binding<R>>,
+            now: Timestamp,
+            see: impl FnMut(BindingId),
+        ) {
+            bindings.filter(|binding| binding.is_live(now)).map(|binding| binding.id).for_each(see);
+        }
         match self {
-            Self::Ax(binding) if binding.is_live(now) => see(binding.id),
-            Self::Ax(_) => {}
-            Self::Axb(slot) => {
-                slot.records
-                    .iter()
-                    .filter(|binding| binding.is_live(now))
-                    .for_each(|binding| see(binding.id));
-            }
+            Self::Ax(binding) => live(std::iter::once(binding), now, see),
+            Self::Axb(slot) => live(slot.iter(), now, see),
+            Self::Axe(slot) => live(slot.iter(), now, see),
         }
     }
 
-    /// The live binding in which `party` is A or B.
-    pub fn live_of(&self, party: E164, now: Timestamp) -> Option<BindingId> {
+    /// The ids of the live bindings in which `party` is A or B, in no particular order.
+    pub fn each_live_of(&self, party: E164, now: Timestamp, mut see: impl FnMut(BindingId)) {
         match self {
-            Self::Ax(binding) => (binding.relation.a == party && binding.is_live(now)).then_some(binding.id),
+            Self::Ax(binding) if binding.relation.a == party && binding.is_live(now) => see(binding.id),
+            Self::Ax(_) => {}
             Self::Axb(slot) => {
-                slot.by_party(party).filter(|binding| binding.is_live(now)).map(|binding| binding.id)
+                if let Some(binding) = slot.by_party(party).filter(|binding| binding.is_live(now)) {
+                    see(binding.id);
+                }
             }
+            Self::Axe(slot) => slot
+                .by_a(party)
+                .filter(|(binding, _)| binding.is_live(now))
+                .for_each(|(binding, _)| see(binding.id)),
         }
     }
 
@@ -104,6 +137,7 @@ impl XSlot {
         match self {
             Self::Ax(binding) => (binding.id == id).then(|| AnyBinding::Ax(binding.clone())),
             Self::Axb(slot) => slot.by_id(id).cloned().map(AnyBinding::Axb),
+            Self::Axe(slot) => slot.by_id(id).cloned().map(AnyBinding::Axe),
         }
     }
 
@@ -112,135 +146,8 @@ impl XSlot {
         match self {
             Self::Ax(binding) => vec![AnyBinding::Ax(binding.clone())],
             Self::Axb(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axb).collect(),
+            Self::Axe(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axe).collect(),
         }
-    }
-}
-
-/// The pairs on one X: one array of records and two small indexes of array positions.
-#[derive(Clone, Default)]
-pub struct AxbSlot {
-    records: Vec<Binding<Axb>>,
-    by_party: HashTable<Seat>,
-    by_id: HashTable<u32>,
-}
-
-/// Where a party stands: the array position of its record, and whether it is A or B there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Seat(u32);
-
-impl Seat {
-    const fn a(at: u32) -> Self {
-        Self(at << 1)
-    }
-
-    const fn b(at: u32) -> Self {
-        Self(at << 1 | 1)
-    }
-
-    const fn at(self) -> usize {
-        (self.0 >> 1) as usize
-    }
-
-    fn party(self, records: &[Binding<Axb>]) -> E164 {
-        let pair = records[self.at()].relation.pair;
-        if self.0 & 1 == 0 { pair.a() } else { pair.b() }
-    }
-}
-
-impl AxbSlot {
-    /// How many pairs stand here.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether no pair stands here.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// The binding in which `party` is A or B.
-    pub fn by_party(&self, party: E164) -> Option<&Binding<Axb>> {
-        let seat = self.by_party.find(hash(party.word()), |seat| seat.party(&self.records) == party)?;
-        Some(&self.records[seat.at()])
-    }
-
-    /// The binding with this id.
-    pub fn by_id(&self, id: BindingId) -> Option<&Binding<Axb>> {
-        self.position(id).map(|at| &self.records[at as usize])
-    }
-
-    /// All bindings, oldest first.
-    pub fn in_order(&self) -> Vec<&Binding<Axb>> {
-        let mut records: Vec<_> = self.records.iter().collect();
-        records.sort_unstable_by_key(|binding| binding.id);
-        records
-    }
-
-    fn position(&self, id: BindingId) -> Option<u32> {
-        self.by_id.find(hash(id.get()), |&at| self.records[at as usize].id == id).copied()
-    }
-
-    fn insert(&mut self, binding: Binding<Axb>) {
-        if self.records.len() == self.records.capacity() {
-            // Grow by an eighth, not twofold: at ten million bindings the slack would be hundreds of megabytes.
-            self.records.reserve_exact(4 + self.records.len() / 8);
-        }
-        let at = u32::try_from(self.records.len()).expect("an X carries at most 5,000 pairs");
-        self.records.push(binding);
-        let (records, binding) = (&self.records, &self.records[at as usize]);
-        let key = |&at: &u32| hash(records[at as usize].id.get());
-        match self.by_id.entry(key(&at), |&other| records[other as usize].id == binding.id, key) {
-            Entry::Vacant(place) => drop(place.insert(at)),
-            Entry::Occupied(_) => panic!("a binding stands on {} twice", binding.x),
-        }
-        for seat in [Seat::a(at), Seat::b(at)] {
-            let key = |seat: &Seat| hash(seat.party(records).word());
-            let party = seat.party(records);
-            match self.by_party.entry(key(&seat), |other| other.party(records) == party, key) {
-                Entry::Vacant(place) => drop(place.insert(seat)),
-                Entry::Occupied(_) => panic!("party {party} stands on {} already", binding.x),
-            }
-        }
-    }
-
-    fn remove(&mut self, id: BindingId) -> Option<Binding<Axb>> {
-        let at = self.position(id)?;
-        self.forget(at);
-        let last = u32::try_from(self.records.len() - 1).expect("an X carries at most 5,000 pairs");
-        if at != last {
-            self.renumber(last, at);
-        }
-        Some(self.records.swap_remove(at as usize))
-    }
-
-    /// Drops the index entries that point at `at`.
-    fn forget(&mut self, at: u32) {
-        let id = self.records[at as usize].id;
-        let entry = self.by_id.find_entry(hash(id.get()), |&found| found == at);
-        entry.ok().expect("every record is indexed by id").remove();
-        for seat in [Seat::a(at), Seat::b(at)] {
-            let entry =
-                self.by_party.find_entry(hash(seat.party(&self.records).word()), |&found| found == seat);
-            entry.ok().expect("every record is indexed by both parties").remove();
-        }
-    }
-
-    /// Lets the index entries that point at `from` point at `to`.
-    fn renumber(&mut self, from: u32, to: u32) {
-        let id = self.records[from as usize].id;
-        let entry = self.by_id.find_mut(hash(id.get()), |&found| found == from);
-        *entry.expect("every record is indexed by id") = to;
-        for (old, new) in [(Seat::a(from), Seat::a(to)), (Seat::b(from), Seat::b(to))] {
-            let key = hash(old.party(&self.records).word());
-            let entry = self.by_party.find_mut(key, |&found| found == old);
-            *entry.expect("every record is indexed by both parties") = new;
-        }
-    }
-}
-
-impl std::fmt::Debug for AxbSlot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.in_order()).finish()
     }
 }
 
@@ -255,11 +162,10 @@ fn hash(word: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::binding::{Expiry, Terms, UnbindCause};
-    use super::super::id::{AppNo, RowKey};
-    use super::super::number::{Pair, XNumber};
-    use super::super::time::Timestamp;
     use super::*;
+    use crate::domain::binding::{Axb, Expiry, Terms, UnbindCause};
+    use crate::domain::id::{AppNo, RowKey};
+    use crate::domain::number::{Pair, XNumber};
 
     fn number(n: u64) -> E164 {
         E164::from_word(8_613_800_000_000 + n).unwrap()
@@ -299,7 +205,7 @@ mod tests {
                 }
                 match &slot {
                     None => prop_assert!(model.is_empty()),
-                    Some(XSlot::Ax(_)) => prop_assert!(false, "an AXB slot turned into an AX one"),
+                    Some(XSlot::Ax(_) | XSlot::Axe(_)) => prop_assert!(false, "an AXB slot changed its mode"),
                     Some(XSlot::Axb(slot)) => {
                         prop_assert_eq!(slot.in_order(), model.iter().collect::<Vec<_>>());
                         for party in (0..40).map(number) {

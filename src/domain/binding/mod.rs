@@ -1,12 +1,17 @@
 //! A binding: who may reach whom through one X number, on what terms, until when.
 
+mod relation;
+
 use std::fmt;
 use std::time::Duration;
 
+pub use self::relation::{Ax, Axb, Axe, Fallback, FirstGiven, LastCaller, NextCallee, Span, TimeUnit};
 use super::id::{AppNo, BindingId};
-use super::number::{E164, Pair, XNumber};
+use super::number::XNumber;
 use super::time::Timestamp;
 
+/// Most AXB pairs on one X (customer-api 4).
+pub const AXB_PAIRS_MAX: u32 = 5_000;
 /// Longest life of an AXB binding in seconds: 90 days (customer-api 4.1).
 pub const AXB_DURATION_SECS_MAX: u32 = 7_776_000;
 /// Longest call a binding may allow, in minutes (customer-api 3.1, 4.1).
@@ -14,7 +19,7 @@ pub const MAX_DURATION_MINUTES_MAX: u16 = 1_440;
 /// Longest life of an AX temporary callee in seconds: 3 days (customer-api 3.5).
 pub const NEXT_CALLEE_SECS_MAX: u32 = 259_200;
 
-/// One binding on one X number. `R` is the relation: [`Ax`] or [`Axb`].
+/// One binding on one X number. `R` is the relation: [`Ax`], [`Axb`] or [`Axe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding<R> {
     /// The key of the binding; the customer sees it as subscriptionId.
@@ -38,39 +43,6 @@ impl<R> Binding<R> {
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.expiry.is_due(now)
     }
-}
-
-/// AX: X belongs to one A. Anyone who dials X reaches A; A dialling X reaches the temporary callee.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ax {
-    /// The protected subscriber (`origNum`).
-    pub a: E164,
-    /// Whom A's own calls to X reach, if set (customer-api 3.5).
-    pub next_callee: Option<Box<NextCallee>>,
-    /// Whether `callDirection` was ever given: a query leaves it out if not (customer-api 3.4).
-    pub direction_given: bool,
-    /// `turnFlag`: kept and echoed; switches nothing here (customer-api 3.1).
-    pub turned_on: bool,
-}
-
-/// The temporary callee of an AX binding. Valid, also for several calls, until `until` (customer-api 3.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextCallee {
-    /// Whom A reaches.
-    pub callee: E164,
-    /// From this instant on the setting no longer counts.
-    pub until: Timestamp,
-    /// Echoed in the notices of A's calls, in place of the binding's own.
-    pub user_data: Option<Box<str>>,
-}
-
-/// AXB: A and B reach each other through X, each seeing only X.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Axb {
-    /// The two parties.
-    pub pair: Pair,
-    /// `duration` as asked for, in seconds; 0 = never expires. A query echoes it.
-    pub duration_secs: u32,
 }
 
 /// Who may start a call (`callDirection` 0, 1, 2). In AX, "B" is anyone but A.
@@ -241,6 +213,8 @@ pub enum AnyBinding {
     Ax(Binding<Ax>),
     /// X with a pair.
     Axb(Binding<Axb>),
+    /// X with one of its subscribers.
+    Axe(Binding<Axe>),
 }
 
 impl AnyBinding {
@@ -249,6 +223,7 @@ impl AnyBinding {
         match self {
             Self::Ax(binding) => binding.id,
             Self::Axb(binding) => binding.id,
+            Self::Axe(binding) => binding.id,
         }
     }
 
@@ -257,6 +232,7 @@ impl AnyBinding {
         match self {
             Self::Ax(binding) => binding.x,
             Self::Axb(binding) => binding.x,
+            Self::Axe(binding) => binding.x,
         }
     }
 
@@ -265,6 +241,7 @@ impl AnyBinding {
         match self {
             Self::Ax(binding) => binding.app,
             Self::Axb(binding) => binding.app,
+            Self::Axe(binding) => binding.app,
         }
     }
 
@@ -273,6 +250,7 @@ impl AnyBinding {
         match self {
             Self::Ax(binding) => binding.expiry,
             Self::Axb(binding) => binding.expiry,
+            Self::Axe(binding) => binding.expiry,
         }
     }
 }
@@ -339,5 +317,19 @@ mod tests {
     #[test]
     fn an_axb_binding_without_extras_stays_within_80_bytes() {
         assert!(size_of::<Binding<Axb>>() <= 80, "{}", size_of::<Binding<Axb>>());
+    }
+
+    #[test]
+    fn an_axe_binding_without_extras_stays_within_104_bytes() {
+        assert!(size_of::<Binding<Axe>>() <= 104, "{}", size_of::<Binding<Axe>>());
+    }
+
+    #[test]
+    fn a_span_is_hours_or_minutes_and_at_most_30_days() {
+        for (unit, code) in [(TimeUnit::Hours, 0), (TimeUnit::Minutes, 1)] {
+            assert_eq!((unit.code(), TimeUnit::from_code(code)), (code, Some(unit)));
+            assert_eq!(Span { amount: unit.amount_max(), unit }.secs(), 30 * 86_400);
+        }
+        assert_eq!(TimeUnit::from_code(2), None);
     }
 }

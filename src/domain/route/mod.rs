@@ -1,25 +1,38 @@
 //! Where a call to an X number goes. The one function that decides who is connected with whom.
 
-use std::fmt;
+mod axe;
+mod reject;
+
 use std::time::Duration;
 
+use self::axe::route_axe;
+pub use self::reject::RejectCause;
 use super::binding::{Ax, Axb, Binding, Terms};
-use super::customer::{Mode, NumberRecord, NumberStatus};
+use super::customer::{CustomerApp, Mode, NumberRecord};
+use super::extension::Extension;
 use super::id::BindingId;
 use super::number::{CallingParty, E164, XNumber};
-use super::release::StateCode;
-use super::slot::XSlot;
+use super::slot::{AxeSlot, XSlot};
 use super::time::Timestamp;
+
+/// A call as the switch presents it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSetup<'a> {
+    /// Who is calling.
+    pub caller: CallingParty,
+    /// What was dialled, when it is a number.
+    pub called: Option<E164>,
+    /// AXE: what the caller keyed. `None` = has not been asked yet; empty = was asked and keyed nothing.
+    pub extension: Option<&'a str>,
+}
 
 /// What is known about the dialled number at the moment of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialled<'a> {
-    /// Its entry in the number table; `None` when it is not one of ours.
-    pub number: Option<&'a NumberRecord>,
-    /// How the app that owns it works.
-    pub mode: Mode,
-    /// Whether that app is suspended.
-    pub app_suspended: bool,
+    /// Its entry in the number table.
+    pub number: &'a NumberRecord,
+    /// The app that owns it.
+    pub app: &'a CustomerApp,
     /// What is bound on it.
     pub slot: Option<&'a XSlot>,
 }
@@ -29,8 +42,19 @@ pub struct Dialled<'a> {
 pub enum Route {
     /// Connect the caller with `callee`, showing both sides X only.
     Connect(Box<Connect>),
+    /// Let the caller key an extension, and ask again.
+    Collect(Collect),
     /// Refuse the call.
     Reject(Reject),
+}
+
+/// A call whose caller has to key an extension first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Asks for it; `None` = the switch's own prompt.
+    pub tone: Option<Box<str>>,
+    /// How many digits it has.
+    pub digits: u8,
 }
 
 /// A call that is to be connected.
@@ -61,6 +85,8 @@ pub struct Through {
     pub subscription: BindingId,
     /// Whether the party called A is the caller.
     pub a_calls: bool,
+    /// AXE: the extension of the binding.
+    pub extension: Option<Extension>,
     /// Echoed in the call's notices.
     pub user_data: Option<Box<str>>,
 }
@@ -72,138 +98,33 @@ pub struct Reject {
     pub cause: RejectCause,
     /// The binding the call would have used, when there is one.
     pub through: Option<Through>,
+    /// What the caller hears first.
+    pub tone: Option<Box<str>>,
 }
 
-/// Why a call is refused (callbacks 8 has the state codes).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectCause {
-    /// The dialled number is not one of ours.
-    UnknownNumber,
-    /// The caller is withheld or no number in global form.
-    CallerUnusable,
-    /// X is suspended or unavailable.
-    NumberUnusable(NumberStatus),
-    /// The app that owns X is suspended.
-    AppSuspended,
-    /// AXB: the caller stands in no live binding on X.
-    NoAxbBinding,
-    /// AX: nothing is bound on X.
-    NoAxBinding,
-    /// The binding does not let this side start a call.
-    Direction,
-    /// AX: A dialled X and no temporary callee was set.
-    NoNextCallee,
-    /// AX: A dialled X and the temporary callee's time is over.
-    NextCalleeExpired,
-}
-
-impl RejectCause {
-    /// Every cause, for tests and tables.
-    pub const ALL: [Self; 9] = [
-        Self::UnknownNumber,
-        Self::CallerUnusable,
-        Self::NumberUnusable(NumberStatus::Suspended),
-        Self::AppSuspended,
-        Self::NoAxbBinding,
-        Self::NoAxBinding,
-        Self::Direction,
-        Self::NoNextCallee,
-        Self::NextCalleeExpired,
-    ];
-
-    /// The state code that the customer is told (callbacks 8).
-    pub const fn state_code(self) -> StateCode {
-        match self {
-            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
-            Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
-            Self::AppSuspended => StateCode::APP_SUSPENDED,
-            Self::NoAxBinding => StateCode::NO_PERMISSION,
-            Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
-            Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
-            Self::NextCalleeExpired => StateCode::NO_CALLBACK_RECORD,
-        }
-    }
-
-    /// The SIP status and the Q.850 cause that the switch gives the caller.
-    pub const fn sip_and_q850(self) -> (u16, u16) {
-        match self {
-            Self::UnknownNumber => (404, 1),
-            _ => (403, 21),
-        }
-    }
-
-    /// The word in the store and the operator API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownNumber => "unknownNumber",
-            Self::CallerUnusable => "callerUnusable",
-            Self::NumberUnusable(_) => "numberUnusable",
-            Self::AppSuspended => "appSuspended",
-            Self::NoAxbBinding => "noAxbBinding",
-            Self::NoAxBinding => "noAxBinding",
-            Self::Direction => "direction",
-            Self::NoNextCallee => "noNextCallee",
-            Self::NextCalleeExpired => "nextCalleeExpired",
-        }
-    }
-
-    /// The reason in words, with the numbers masked: for the switch's log and the operator.
-    pub fn in_words(self, caller: CallingParty, called: Option<XNumber>) -> String {
-        let x = Shown(called.map(XNumber::number));
-        let from = match caller {
-            CallingParty::Number(number) => Shown(Some(number)),
-            CallingParty::Withheld | CallingParty::Unusable => Shown(None),
-        };
-        match self {
-            Self::UnknownNumber => format!("{x} is not one of this gateway's numbers"),
-            Self::CallerUnusable => {
-                let kind = if caller == CallingParty::Withheld { "withheld" } else { "not in global form" };
-                format!("the caller's number is {kind}; call to {x}")
-            }
-            Self::NumberUnusable(status) => format!("{x} carries no calls, its status is {}", status.code()),
-            Self::AppSuspended => format!("the app that owns {x} is suspended"),
-            Self::NoAxbBinding => format!("no binding of {from} on {x}"),
-            Self::NoAxBinding => format!("nothing is bound on {x}"),
-            Self::Direction => format!("the binding on {x} does not let {from} start a call"),
-            Self::NoNextCallee => format!("{from} dialled {x}, but no temporary callee is set"),
-            Self::NextCalleeExpired => format!("{from} dialled {x}, but the temporary callee has expired"),
-        }
-    }
-}
-
-/// A number that may be missing, masked.
-struct Shown(Option<E164>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => number.fmt(f),
-            None => f.write_str("an unusable number"),
-        }
-    }
-}
-
-/// Decides where a call from `caller` to the dialled number goes at `now`.
+/// Decides where a call goes at `now`; `dialled` is `None` when the number dialled is not one of ours.
 ///
 /// The order of the checks is the order in which an operator would look: is the number ours, does it carry
 /// calls, is there a binding for this caller, does the binding allow this call.
-pub fn route(dialled: Dialled<'_>, caller: CallingParty, now: Timestamp) -> Route {
-    let Some(number) = dialled.number else { return reject(RejectCause::UnknownNumber) };
+pub fn route(dialled: Option<Dialled<'_>>, setup: CallSetup<'_>, now: Timestamp) -> Route {
+    let Some(Dialled { number, app, slot }) = dialled else { return reject(RejectCause::UnknownNumber) };
     if !number.status.carries_calls() {
         return reject(RejectCause::NumberUnusable(number.status));
     }
-    if dialled.app_suspended {
+    if app.suspended {
         return reject(RejectCause::AppSuspended);
     }
-    let CallingParty::Number(caller) = caller else { return reject(RejectCause::CallerUnusable) };
-    match (dialled.slot, dialled.mode) {
+    let CallingParty::Number(caller) = setup.caller else { return reject(RejectCause::CallerUnusable) };
+    match (slot, app.mode) {
         (Some(XSlot::Ax(binding)), _) if binding.is_live(now) => route_ax(binding, caller, now),
         (Some(XSlot::Axb(slot)), _) => match slot.by_party(caller) {
             Some(binding) if binding.is_live(now) => route_axb(binding, caller),
             _ => reject(RejectCause::NoAxbBinding),
         },
+        (Some(XSlot::Axe(slot)), _) => route_axe(slot, app, caller, setup.extension, now),
         (_, Mode::Ax) => reject(RejectCause::NoAxBinding),
         (_, Mode::Axb) => reject(RejectCause::NoAxbBinding),
+        (_, Mode::Axe) => route_axe(&AxeSlot::default(), app, caller, setup.extension, now),
     }
 }
 
@@ -241,7 +162,7 @@ fn route_axb(binding: &Binding<Axb>, caller: E164) -> Route {
 
 fn through<R>(binding: &Binding<R>, a_calls: bool) -> Through {
     let user_data = binding.terms.extras().user_data.clone();
-    Through { subscription: binding.id, a_calls, user_data }
+    Through { subscription: binding.id, a_calls, extension: None, user_data }
 }
 
 fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
@@ -260,18 +181,27 @@ fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
 }
 
 const fn reject(cause: RejectCause) -> Route {
-    Route::Reject(Reject { cause, through: None })
+    Route::Reject(Reject { cause, through: None, tone: None })
 }
 
 const fn reject_bound(cause: RejectCause, through: Through) -> Route {
-    Route::Reject(Reject { cause, through: Some(through) })
+    Route::Reject(Reject { cause, through: Some(through), tone: None })
 }
 
 impl Route {
+    /// Whether this decides the call: a later question about it gets the same answer.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Reject(_) => true,
+            Self::Collect(_) => false,
+        }
+    }
+
     /// The binding the call belongs to, whether connected or refused.
     pub const fn through(&self) -> Option<&Through> {
         match self {
             Self::Connect(connect) => Some(&connect.through),
+            Self::Collect(_) => None,
             Self::Reject(reject) => reject.through.as_ref(),
         }
     }

@@ -6,22 +6,26 @@
 //! opens the next. Commands that arrive together have no order among each other, so a refusal based on what
 //! stood before the batch is as good as any.
 
+mod ax;
+mod axb;
+mod axe;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::Registry;
-use crate::domain::allocation::{Fit, Pool};
+use crate::domain::allocation::Pool;
 use crate::domain::binding::{AnyBinding, Change, Expiry, UnbindCause};
-use crate::domain::command::{AppCommand, AxSelector, AxbSelector, Command, Done, XChoice};
+use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::{CustomerApp, Mode, NumberRecord};
 use crate::domain::expiry::ExpiryQueue;
+use crate::domain::extension::{Extension, FreeExtensions};
 use crate::domain::id::{AppNo, BindingId, RowKey};
-use crate::domain::number::{E164, Pair, XNumber};
+use crate::domain::number::{E164, XNumber};
 use crate::domain::quarantine::Quarantine;
 use crate::domain::refusal::Refusal;
 use crate::domain::slot::XSlot;
 use crate::domain::time::Timestamp;
-use crate::domain::{ax, axb};
 
 /// Most bindings that one round of auto-unbind ends.
 const EXPIRED_PER_ROUND: usize = 512;
@@ -37,11 +41,17 @@ pub struct Staging {
     touched: HashSet<Touch>,
     /// Binds that the batch in the making adds to an X number.
     added: HashMap<XNumber, u32>,
+    /// AXE: which extensions can be given out, for each X of which one ever was.
+    extensions: HashMap<XNumber, FreeExtensions>,
+    /// AXE: the extensions that the batch in the making gives out.
+    given_out: Vec<(XNumber, Extension)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Touch {
     Party(XNumber, E164),
+    /// AXE.
+    Extension(XNumber, Extension),
     Binding(BindingId),
     /// AX: the X number as a whole.
     Number(XNumber),
@@ -70,6 +80,8 @@ impl Staging {
             last_key: RowKey::floor(1),
             touched: HashSet::new(),
             added: HashMap::new(),
+            extensions: HashMap::new(),
+            given_out: Vec::new(),
         }
     }
 
@@ -89,6 +101,7 @@ impl Staging {
         self.touched.clear();
         self.added.clear();
         self.quarantine.forget(now);
+        self.give_back_extensions();
     }
 
     /// Decides one command of the batch.
@@ -154,6 +167,9 @@ impl Staging {
     pub fn absorb(&mut self, registry: &Registry, change: &Change) {
         let load = registry.directory.apply(change);
         let binding = change.binding();
+        if let AnyBinding::Axe(binding) = binding {
+            self.note_extension(change, binding);
+        }
         if let Some(pool) = self.pools.get_mut(&binding.app()) {
             pool.set_load(binding.x(), load);
         }
@@ -181,6 +197,7 @@ impl Staging {
 
     /// Takes a number out of its app's pool.
     pub fn remove_number(&mut self, app: AppNo, x: XNumber) {
+        self.extensions.remove(&x);
         if let Some(pool) = self.pools.get_mut(&app) {
             pool.remove(x);
         }
@@ -210,122 +227,26 @@ impl Staging {
             | Command::SetNextCallee { .. }
             | Command::UnbindAx(..) => Mode::Ax,
             Command::BindAxb(..) | Command::ModifyAxb(..) | Command::UnbindAxb(..) => Mode::Axb,
+            Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => Mode::Axe,
         };
         if app.mode != mode {
             return Err(Refusal::WrongMode(app.mode).into());
         }
         match command {
-            Command::BindAx(choice, wanted) => {
-                self.check_terms(registry, app, wanted.terms.record, [Some(wanted.a), None])?;
-                self.bind_ax(registry, app, choice, wanted, now)
-            }
-            Command::BindAxb(choice, wanted) => {
-                let parties = [Some(wanted.pair.a()), Some(wanted.pair.b())];
-                self.check_terms(registry, app, wanted.terms.record, parties)?;
-                self.bind_axb(registry, app, choice, wanted, now)
-            }
-            Command::ModifyAx(which, patch) => {
-                self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, None])?;
-                let owned = patch.a.map_or(0, |a| registry.directory.owned_count(app.no, a));
-                self.with_ax(registry, app, *which, now, |binding| ax::modify(binding, patch, owned, now))
-            }
+            Command::BindAx(choice, wanted) => self.bind_ax(registry, app, choice, wanted, now),
+            Command::ModifyAx(which, patch) => self.modify_ax(registry, app, *which, patch, now),
             Command::SetNextCallee { which, callee, secs, user_data } => {
-                self.check_terms(registry, app, false, [Some(*callee), None])?;
                 let user_data = user_data.clone();
-                self.with_ax(registry, app, *which, now, |binding| {
-                    ax::set_next_callee(binding, *callee, *secs, user_data, now)
-                })
+                self.set_next_callee(registry, app, *which, (*callee, *secs, user_data), now)
             }
-            Command::UnbindAx(which, cause) => {
-                self.with_ax(registry, app, *which, now, |binding| Ok(ax::unbind(binding, *cause, now)))
-            }
-            Command::ModifyAxb(id, patch) => {
-                self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, patch.b])?;
-                let x = registry.directory.x_of(*id).ok_or(Refusal::NoSuchBinding)?;
-                on(registry, x, |_, slot| axb::modify(app.no, slot, *id, patch, now))
-            }
-            Command::UnbindAxb(AxbSelector::Id(id), cause) => {
-                let x = registry.directory.x_of(*id).ok_or(Refusal::NoSuchBinding)?;
-                on(registry, x, |_, slot| axb::unbind(app.no, slot, *id, *cause, now))
-            }
-            Command::UnbindAxb(AxbSelector::AllOn(x), cause) => {
-                on_own(registry, app, *x, |_, slot| axb::unbind_all(slot, *cause, now))
-            }
+            Command::UnbindAx(which, cause) => ax::unbind(registry, app, *which, *cause, now),
+            Command::BindAxb(choice, wanted) => self.bind_axb(registry, app, choice, wanted, now),
+            Command::ModifyAxb(id, patch) => self.modify_axb(registry, app, *id, patch, now),
+            Command::UnbindAxb(which, cause) => axb::unbind(registry, app, *which, *cause, now),
+            Command::BindAxe(choice, wanted) => self.bind_axe(registry, app, choice, wanted, now),
+            Command::ModifyAxe(which, patch) => self.modify_axe(registry, app, *which, patch, now),
+            Command::UnbindAxe(which, cause) => axe::unbind(registry, app, *which, *cause, now),
         }
-    }
-
-    fn bind_axb(
-        &mut self,
-        registry: &Registry,
-        app: &CustomerApp,
-        choice: &XChoice,
-        wanted: &axb::AxbBind,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        let x = match choice {
-            XChoice::Named(x) => *x,
-            XChoice::Chosen(search) => {
-                let fit = |x| self.fit_for_pair(registry, x, wanted.pair, now);
-                self.pool(app.no)?.choose(search, Mode::Axb.capacity(), fit).map_err(Refusal::NoneFree)?
-            }
-        };
-        let added = self.added.get(&x).copied().unwrap_or(0) as usize;
-        let carried =
-            registry.directory.view(x, |entry| entry.slot.as_ref().map_or(0, XSlot::len)).unwrap_or(0);
-        if added > 0 && carried + added >= Mode::Axb.capacity() as usize {
-            return Err(Undecided::Conflict);
-        }
-        let id = self.next_key(now);
-        on_own(registry, app, x, |number, slot| axb::bind(number, slot, wanted, id, now))
-    }
-
-    fn bind_ax(
-        &mut self,
-        registry: &Registry,
-        app: &CustomerApp,
-        choice: &XChoice,
-        wanted: &ax::AxBind,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        let owned = registry.directory.owned_count(app.no, wanted.a);
-        let x = match choice {
-            XChoice::Named(x) => *x,
-            // Said before looking for a number: more numbers would not help.
-            XChoice::Chosen(_) if owned >= ax::X_PER_A_MAX => return Err(Refusal::TooManyX.into()),
-            XChoice::Chosen(search) => {
-                let fit = |x| self.fit_for_owner(x, wanted.a, now);
-                self.pool(app.no)?.choose(search, Mode::Ax.capacity(), fit).map_err(Refusal::NoneFree)?
-            }
-        };
-        let id = self.next_key(now);
-        on_own(registry, app, x, |number, slot| ax::bind(number, slot, wanted, owned, id, now))
-    }
-
-    fn with_ax(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxSelector,
-        now: Timestamp,
-        change: impl FnOnce(
-            &crate::domain::binding::Binding<crate::domain::binding::Ax>,
-        ) -> Result<Vec<Change>, Refusal>,
-    ) -> Result<Vec<Change>, Undecided> {
-        let x_of = |id| registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding);
-        let (x, id, a) = match which {
-            AxSelector::Id(id) => (x_of(id)?, Some(id), None),
-            AxSelector::IdAndA(id, a) => (x_of(id)?, Some(id), Some(a)),
-            AxSelector::X(x) => (x, None, None),
-            AxSelector::XAndA(x, a) => (x, None, Some(a)),
-        };
-        let decide = |_: &NumberRecord, slot: Option<&XSlot>| {
-            let binding = ax::live(slot, app.no, id, now)?;
-            if a.is_some_and(|a| a != binding.relation.a) {
-                return Err(Refusal::NoSuchBinding);
-            }
-            change(binding)
-        };
-        if id.is_some() { on(registry, x, decide) } else { on_own(registry, app, x, decide) }
     }
 
     /// What holds for the terms and parties of any bind or modify.
@@ -348,30 +269,6 @@ impl Staging {
 
     fn pool(&self, app: AppNo) -> Result<&Pool, Refusal> {
         self.pools.get(&app).ok_or_else(|| Pool::default().none_at_all())
-    }
-
-    fn fit_for_pair(&self, registry: &Registry, x: XNumber, pair: Pair, now: Timestamp) -> Fit {
-        let staged = |party| self.touched.contains(&Touch::Party(x, party));
-        let stands = |party| {
-            registry.directory.view(x, |entry| axb::stands(entry.slot.as_ref(), party, now)).unwrap_or(false)
-        };
-        if [pair.a(), pair.b()].into_iter().any(|party| staged(party) || stands(party)) {
-            Fit::PartyStands
-        } else if self.quarantine.bars_pair(x, pair, now) {
-            Fit::Quarantined
-        } else {
-            Fit::Free
-        }
-    }
-
-    fn fit_for_owner(&self, x: XNumber, a: E164, now: Timestamp) -> Fit {
-        if self.touched.contains(&Touch::Number(x)) {
-            Fit::PartyStands
-        } else if self.quarantine.bars_owner(x, a, now) {
-            Fit::Quarantined
-        } else {
-            Fit::Free
-        }
     }
 
     fn conflicts(&self, changes: &[Change]) -> bool {
@@ -422,12 +319,12 @@ fn on(
 }
 
 /// Decides on an X number that the app names: it must be one of its own.
-fn on_own(
+fn on_own<T>(
     registry: &Registry,
     app: &CustomerApp,
     x: XNumber,
-    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<Vec<Change>, Refusal>,
-) -> Result<Vec<Change>, Undecided> {
+    decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<T, Refusal>,
+) -> Result<T, Undecided> {
     let decided = registry.directory.view(x, |entry| match entry.record.app == app.no {
         true => decide(&entry.record, entry.slot.as_ref()),
         false => Err(Refusal::XNotOwned),
@@ -435,18 +332,23 @@ fn on_own(
     Ok(decided.unwrap_or(Err(Refusal::XNotOwned))?)
 }
 
-fn touches(change: &Change) -> [Touch; 3] {
-    match change.binding() {
+fn touches(change: &Change) -> impl Iterator<Item = Touch> {
+    let touches = match change.binding() {
         AnyBinding::Ax(binding) => {
             let owner = Touch::Owner(binding.app, binding.relation.a);
-            [Touch::Binding(binding.id), Touch::Number(binding.x), owner]
+            [Some(Touch::Binding(binding.id)), Some(Touch::Number(binding.x)), Some(owner)]
         }
         AnyBinding::Axb(binding) => {
             let pair = binding.relation.pair;
-            let party = |party| Touch::Party(binding.x, party);
-            [Touch::Binding(binding.id), party(pair.a()), party(pair.b())]
+            let party = |party| Some(Touch::Party(binding.x, party));
+            [Some(Touch::Binding(binding.id)), party(pair.a()), party(pair.b())]
         }
-    }
+        AnyBinding::Axe(binding) => {
+            let [binding, extension] = axe::touch(binding);
+            [Some(binding), Some(extension), None]
+        }
+    };
+    touches.into_iter().flatten()
 }
 
 fn done_by(changes: &[Change]) -> Done {

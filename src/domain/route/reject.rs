@@ -1,0 +1,133 @@
+//! Why a call is refused, and what the switch, the customer and the operator are told about it.
+
+use std::fmt;
+
+use crate::domain::customer::NumberStatus;
+use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::release::StateCode;
+
+/// Why a call is refused (callbacks 8 has the state codes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectCause {
+    /// The dialled number is not one of ours.
+    UnknownNumber,
+    /// The caller is withheld or no number in global form.
+    CallerUnusable,
+    /// X is suspended or unavailable.
+    NumberUnusable(NumberStatus),
+    /// The app that owns X is suspended.
+    AppSuspended,
+    /// AXB: the caller stands in no live binding on X.
+    NoAxbBinding,
+    /// AX: nothing is bound on X.
+    NoAxBinding,
+    /// The binding does not let this side start a call.
+    Direction,
+    /// AX: A dialled X and no temporary callee was set.
+    NoNextCallee,
+    /// AX: A dialled X and the temporary callee's time is over.
+    NextCalleeExpired,
+    /// AXE: no live binding has the extension that was keyed.
+    NoAxeBinding,
+    /// AXE: the caller was asked for an extension and keyed nothing.
+    EmptyExtension,
+    /// AXE: A dialled X, nobody called A through it lately, and no number is set for that.
+    NobodyToCallBack,
+}
+
+impl RejectCause {
+    /// Every cause, for tests and tables.
+    pub const ALL: [Self; 12] = [
+        Self::UnknownNumber,
+        Self::CallerUnusable,
+        Self::NumberUnusable(NumberStatus::Suspended),
+        Self::AppSuspended,
+        Self::NoAxbBinding,
+        Self::NoAxBinding,
+        Self::Direction,
+        Self::NoNextCallee,
+        Self::NextCalleeExpired,
+        Self::NoAxeBinding,
+        Self::EmptyExtension,
+        Self::NobodyToCallBack,
+    ];
+
+    /// The state code that the customer is told (callbacks 8).
+    pub const fn state_code(self) -> StateCode {
+        match self {
+            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
+            Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
+            Self::AppSuspended => StateCode::APP_SUSPENDED,
+            Self::NoAxBinding => StateCode::NO_PERMISSION,
+            Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
+            Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
+            Self::NextCalleeExpired | Self::NobodyToCallBack => StateCode::NO_CALLBACK_RECORD,
+            Self::NoAxeBinding => StateCode::NO_AXE_BINDING,
+            Self::EmptyExtension => StateCode::EMPTY_EXTENSION,
+        }
+    }
+
+    /// The SIP status and the Q.850 cause that the switch gives the caller.
+    pub const fn sip_and_q850(self) -> (u16, u16) {
+        match self {
+            Self::UnknownNumber => (404, 1),
+            _ => (403, 21),
+        }
+    }
+
+    /// The word in the store and the operator API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownNumber => "unknownNumber",
+            Self::CallerUnusable => "callerUnusable",
+            Self::NumberUnusable(_) => "numberUnusable",
+            Self::AppSuspended => "appSuspended",
+            Self::NoAxbBinding => "noAxbBinding",
+            Self::NoAxBinding => "noAxBinding",
+            Self::Direction => "direction",
+            Self::NoNextCallee => "noNextCallee",
+            Self::NextCalleeExpired => "nextCalleeExpired",
+            Self::NoAxeBinding => "noAxeBinding",
+            Self::EmptyExtension => "emptyExtension",
+            Self::NobodyToCallBack => "nobodyToCallBack",
+        }
+    }
+
+    /// The reason in words, with the numbers masked: for the switch's log and the operator.
+    pub fn in_words(self, caller: CallingParty, called: Option<XNumber>) -> String {
+        let x = Shown(called.map(XNumber::number));
+        let from = match caller {
+            CallingParty::Number(number) => Shown(Some(number)),
+            CallingParty::Withheld | CallingParty::Unusable => Shown(None),
+        };
+        match self {
+            Self::UnknownNumber => format!("{x} is not one of this gateway's numbers"),
+            Self::CallerUnusable => {
+                let kind = if caller == CallingParty::Withheld { "withheld" } else { "not in global form" };
+                format!("the caller's number is {kind}; call to {x}")
+            }
+            Self::NumberUnusable(status) => format!("{x} carries no calls, its status is {}", status.code()),
+            Self::AppSuspended => format!("the app that owns {x} is suspended"),
+            Self::NoAxbBinding => format!("no binding of {from} on {x}"),
+            Self::NoAxBinding => format!("nothing is bound on {x}"),
+            Self::Direction => format!("the binding on {x} does not let {from} start a call"),
+            Self::NoNextCallee => format!("{from} dialled {x}, but no temporary callee is set"),
+            Self::NextCalleeExpired => format!("{from} dialled {x}, but the temporary callee has expired"),
+            Self::NoAxeBinding => format!("nothing is bound on {x} with the extension that {from} keyed"),
+            Self::EmptyExtension => format!("{from} dialled {x} and keyed no extension"),
+            Self::NobodyToCallBack => format!("{from} dialled {x}, but nobody called through it lately"),
+        }
+    }
+}
+
+/// A number that may be missing, masked.
+struct Shown(Option<E164>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(f),
+            None => f.write_str("an unusable number"),
+        }
+    }
+}
