@@ -60,6 +60,15 @@ class Application:
         assert (status, answer["resultcode"]) == (200, "0"), answer
         return answer["subscriptionId"]
 
+    def bind_axe(self, a, x, extension):
+        status, answer = self.ask("POST", "/rest/caas/extendnumber/v1.0",
+                                  body={"bindNum": a, "virtualNum": x, "extendNum": extension})
+        assert (status, answer["resultcode"]) == (200, "0"), answer
+        return answer["subscriptionId"]
+
+    def unbind_axe(self, subscription):
+        return self.ask("DELETE", "/rest/caas/extendnumber/v1.0", {"subscriptionId": subscription})
+
     def unbind_ax(self, subscription):
         return self.ask("DELETE", "/rest/provision/caas/privatenumber/v1.0", {"subscriptionId": subscription})
 

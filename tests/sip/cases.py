@@ -7,6 +7,7 @@ TALKED = ["callin", "callout", "alerting", "answer", "disconnect"]
 RANG = ["callin", "callout", "alerting", "disconnect"]
 TRIED = ["callin", "callout", "disconnect"]
 REFUSED = ["callin", "disconnect"]
+KEYED = ["callin", "collectInfo", "callout", "alerting", "answer", "disconnect"]
 
 
 @dataclasses.dataclass
@@ -25,6 +26,10 @@ class Case:
     bind: dict = dataclasses.field(default_factory=dict)
     next_callee: bool = False
     stop: bool = False
+    # AXE: dial the extension along with X, or another one; leave the bindings to the next case, or take those of the last.
+    keys: str = ""
+    leaves: bool = False
+    takes: bool = False
 
 
 ALL = [
@@ -47,6 +52,13 @@ ALL = [
     Case("AX", "A calls the temporary callee", "a_hangs_up", "b_answers", TALKED, 0, next_callee=True),
     Case("AX", "A calls without a temporary callee", "a_gets_403", None, REFUSED, 8013),
     Case("AX", "X belongs to nobody", "a_gets_403", None, REFUSED, 8018, direction=2, bound=False),
+    Case("AXE", "somebody dials X and the extension", "a_hangs_up", "b_answers", KEYED, 0, direction=0, a_dials=False,
+         keys="right", leaves=True),
+    Case("AXE", "A calls back", "a_hangs_up", "b_answers", TALKED, 0, takes=True),
+    Case("AXE", "nobody to call back", "a_gets_403", None, REFUSED, 8019),
+    Case("AXE", "wrong extension", "a_gets_403", None, ["callin", "collectInfo", "disconnect"], 8022, direction=2,
+         a_dials=False, keys="wrong"),
+    Case("AXE", "no extension", "a_gets_403", None, REFUSED, 8033, direction=2, a_dials=False),
 ]
 
 

@@ -13,8 +13,8 @@ import phones
 from cases import ALL, CALLS, check
 from customer import Application, Receiver
 
-X = [f"861700000{n:04}" for n in range(1, 1 + 2 * CALLS)]
-AXB_X, AX_X = X[0], X[CALLS:]
+X = [f"861700000{n:04}" for n in range(1, 3 + CALLS)]
+AXB_X, AXE_X, AX_X = X[0], X[1], X[2:]
 
 
 class Suite:
@@ -23,7 +23,9 @@ class Suite:
         self.people = 0
         self.passed = self.failed = 0
         self.axb_x = AXB_X
-        self.axb, self.ax = self.application("AXB", [AXB_X]), self.application("AX", AX_X)
+        self.axb, self.axe = self.application("AXB", [AXB_X]), self.application("AXE", [AXE_X])
+        self.ax = self.application("AX", AX_X)
+        self.left = None
 
     def application(self, mode, numbers):
         app = self.world.operator("POST", "apps", {
@@ -43,6 +45,11 @@ class Suite:
         if case.mode == "AXB":
             bound = [self.axb.bind_axb("+" + a, "+" + b, "+" + AXB_X, **case.bind) for a, b in pairs if case.bound]
             dialled, unbind = [AXB_X] * len(pairs), self.axb.unbind_axb
+        elif case.mode == "AXE":
+            extensions = [f"{number:04}" for number in range(self.people, self.people + len(pairs))]
+            bound = [self.axe.bind_axe("+" + a, "+" + AXE_X, e) for (a, _), e in zip(pairs, extensions) if case.bound]
+            keyed = {"": [""] * len(pairs), "right": ["*" + e for e in extensions], "wrong": ["*9876"] * len(pairs)}
+            dialled, unbind = [AXE_X + digits for digits in keyed[case.keys]], self.axe.unbind_axe
         else:
             bound = [self.ax.bind_ax("+" + a, "+" + x) for (a, _), x in zip(pairs, AX_X) if case.bound]
             for subscription, (_, b) in zip(bound, pairs):
@@ -51,9 +58,16 @@ class Suite:
             dialled, unbind = AX_X, self.ax.unbind_ax
         return dialled, lambda: [unbind(subscription) for subscription in bound]
 
-    def run(self, case):
+    def prepare(self, case):
+        """The people of a case, what each dials, and how to unbind."""
+        if case.takes:
+            (pairs, unbind), self.left = self.left, None
+            return pairs, [AXE_X] * len(pairs), unbind
         pairs = self.pairs()
-        dialled, unbind = self.bind(case, pairs)
+        return pairs, *self.bind(case, pairs)
+
+    def run(self, case):
+        pairs, dialled, unbind = self.prepare(case)
         # Whoever dials is the caller, also when that is B.
         sides = pairs if case.a_dials else [(b, a) for a, b in pairs]
         folder = self.world.folder
@@ -70,7 +84,10 @@ class Suite:
         finally:
             sipp.end()
             found = capture.leaks(seen.stop(), sides, lab.CALLER, lab.CALLEE)
-        unbind()
+        if case.leaves:
+            self.left = pairs, unbind
+        else:
+            unbind()
         self.row(case.mode, case.name, check(case, events, cdrs) + problems + found)
 
     def stop_calls(self, stage):
