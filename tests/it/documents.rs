@@ -1,6 +1,8 @@
 //! The documents say what the code does.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use privnum::domain::release::StateCode;
 use privnum::wire::result_code::ResultCode;
@@ -82,4 +84,30 @@ fn the_dashboard_is_json_with_a_query_in_every_panel() {
         panels.iter().all(|panel| panel["targets"][0]["expr"].as_str().is_some_and(|expr| !expr.is_empty()))
     );
     assert_eq!(panels.len(), 12);
+}
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+    text
+}
+
+#[test]
+fn every_test_that_the_page_of_sources_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = sources(&root.join("src")) + &sources(&root.join("tests"));
+    let page = include_str!("../../proto-docs/sources.md");
+    let is_test = |word: &&str| word.matches('_').count() > 2 && word.bytes().all(|byte| byte != b' ');
+    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 70, "{}", named.len());
+    let missing: Vec<_> = named.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
