@@ -134,7 +134,11 @@ impl Gateway {
             edge.serve(
                 customer,
                 tls.clone(),
-                CustomerApi { engine: engine.clone(), admission: Arc::clone(&admission) },
+                CustomerApi {
+                    engine: engine.clone(),
+                    admission: Arc::clone(&admission),
+                    readers: Arc::default(),
+                },
             ),
             edge.serve(
                 switch,

@@ -118,10 +118,7 @@ impl PublicIds {
 
     /// The subscriptionId of a binding, in the UUID shape that clients know (customer-api 4.1).
     pub fn subscription(&self, id: BindingId) -> String {
-        let mac = self.tag(b"subscription", id.get());
-        let hidden = id.get() ^ self.tag(b"mask", mac);
-        let value = (u128::from(hidden) << 64) | u128::from(mac);
-        let hex = format!("{value:032x}");
+        let hex = self.seal(b"subscription", id);
         [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
@@ -133,12 +130,34 @@ impl PublicIds {
             return None;
         }
         let hex: String = subscription.chars().filter(|&c| c != '-').collect();
-        let well_formed = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let value = well_formed.then(|| u128::from_str_radix(&hex, 16).ok()).flatten()?;
+        self.open(b"subscription", &hex)
+    }
+
+    /// The place of a delivery among the notices of its app. No other app can use it.
+    pub fn notice_cursor(&self, app: AppNo, delivery: RowKey) -> String {
+        self.seal(&notices_of(app), delivery)
+    }
+
+    /// The delivery that a cursor of this app leads to; `None` when we never gave out such a cursor to it.
+    pub fn notice(&self, app: AppNo, cursor: &str) -> Option<RowKey> {
+        self.open(&notices_of(app), cursor)
+    }
+
+    /// 32 hexadecimal digits.
+    fn seal(&self, purpose: &[u8], key: RowKey) -> String {
+        let mac = self.tag(purpose, key.get());
+        let hidden = key.get() ^ self.tag(b"mask", mac);
+        format!("{:032x}", (u128::from(hidden) << 64) | u128::from(mac))
+    }
+
+    /// Inverse of [`PublicIds::seal`]; `None` when it was not sealed by us for this purpose.
+    fn open(&self, purpose: &[u8], sealed: &str) -> Option<RowKey> {
+        let well_formed = sealed.len() == 32 && sealed.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = well_formed.then(|| u128::from_str_radix(sealed, 16).ok()).flatten()?;
         let mac = u64::try_from(value & u128::from(u64::MAX)).expect("masked to 64 bits");
         let hidden = u64::try_from(value >> 64).expect("shifted to 64 bits");
-        let id = RowKey::from_stored(hidden ^ self.tag(b"mask", mac))?;
-        (self.tag(b"subscription", id.get()) == mac).then_some(id)
+        let key = RowKey::from_stored(hidden ^ self.tag(b"mask", mac))?;
+        (self.tag(purpose, key.get()) == mac).then_some(key)
     }
 
     /// The sessionId of a call. Made from the switch's callId alone, so that a route answer and an event
@@ -159,6 +178,12 @@ impl PublicIds {
         let bytes = mac.finalize().into_bytes();
         u64::from_be_bytes(bytes[..8].try_into().expect("a SHA-256 has more than 8 bytes"))
     }
+}
+
+fn notices_of(app: AppNo) -> [u8; 11] {
+    let mut purpose = *b"notices....";
+    purpose[7..].copy_from_slice(&app.0.to_be_bytes());
+    purpose
 }
 
 impl fmt::Debug for PublicIds {
@@ -184,6 +209,19 @@ mod tests {
         assert_eq!(ids.binding(&format!("{}{flipped}", &public[..35])), None);
         for junk in ["", "x", "0167ecc9-0000-4eec-b671-0a7dab2ba78c", "é-not-an-id-é--------------------"] {
             assert_eq!(ids.binding(junk), None, "{junk}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_leads_back_to_its_delivery_for_its_own_app_only() {
+        let ids = PublicIds::new(&[7; 32]);
+        let delivery = RowKey::floor(1_700_000_000_000);
+        let cursor = ids.notice_cursor(AppNo(1), delivery);
+        assert_eq!(ids.notice(AppNo(1), &cursor), Some(delivery));
+        assert_eq!(ids.notice(AppNo(2), &cursor), None);
+        assert_eq!(ids.notice(AppNo(1), &ids.subscription(delivery).replace('-', "")), None);
+        for junk in ["", "0", "3701523456789012345", &"f".repeat(32), &"g".repeat(32), &"f".repeat(99_999)] {
+            assert_eq!(ids.notice(AppNo(1), junk), None);
         }
     }
 

@@ -35,6 +35,7 @@ pub mod route;
 pub mod backoff;
 pub mod delivery;
 pub mod dispatch;
+pub mod replay;
 
 // Who may ask.
 pub mod ban;

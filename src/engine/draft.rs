@@ -9,6 +9,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 use crate::store::{Batch, Write};
 
@@ -25,6 +26,8 @@ pub struct Draft {
     pub settled: HashSet<RowKey>,
     /// Deliveries that were taken out of the queue to be queued again otherwise: back with them if it fails.
     pub withdrawn: Vec<Delivery>,
+    /// Replays as the batch leaves them.
+    pub replays: HashMap<RowKey, Replay>,
 }
 
 /// What happens in memory once a batch is durable. None of it can fail.
@@ -70,6 +73,20 @@ impl Draft {
     pub fn deliver(&mut self, delivery: Delivery, session: Option<Box<str>>, body: Vec<u8>) {
         self.write(Write::Delivery { delivery, session, body: body.into() });
         self.effects.push(Effect::Enqueue(delivery));
+    }
+
+    /// Whether the batch queues this delivery or records a push of it.
+    pub fn touches(&self, id: RowKey) -> bool {
+        self.effects.iter().any(|effect| match effect {
+            Effect::Enqueue(delivery) | Effect::PushEnded(delivery) => delivery.id == id,
+            _ => false,
+        })
+    }
+
+    /// Adds the replays as the batch leaves them: one write each, however many of their pushes it records.
+    pub fn write_replays(&mut self) {
+        let replays = self.replays.values().map(|replay| Write::Replay(Box::new(replay.clone())));
+        self.batch.writes.extend(replays);
     }
 
     /// Bindings that the batch would have expired: when it fails they must be noted again.

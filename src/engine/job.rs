@@ -1,5 +1,6 @@
 //! What is asked of the writer.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -11,6 +12,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::refusal::Refusal;
+use crate::domain::replay::{OPEN_MAX, Replay, Selection};
 use crate::domain::setting::AppChange;
 use crate::store::Attempt;
 
@@ -31,7 +33,9 @@ pub enum Job {
     Settle(Delivery, Box<Attempt>),
     /// An operator wants a delivery pushed once more. `false` = there is no such delivery.
     Redeliver(RowKey, Who, Answer<bool>),
-    /// Something may be due: bindings to expire, calls to close.
+    /// A replay is made or steered; answered with the replay after it.
+    Replay(ReplayOrder, Who, Answer<Result<Replay, ReplayRefusal>>),
+    /// Something may be due: bindings to expire, calls to close, replays to go on.
     Tick,
     /// Answer when everything asked before is durable.
     Flush(Answer<()>),
@@ -66,6 +70,37 @@ pub struct ReportCount {
     pub duplicates: usize,
     /// Kept, but of a call that is not known (yet).
     pub parked: usize,
+}
+
+/// What an operator wants of a replay.
+#[derive(Debug)]
+pub enum ReplayOrder {
+    /// A new one.
+    Create {
+        /// What was asked for.
+        selection: Selection,
+        /// At most so many deliveries per second.
+        per_second: NonZeroU32,
+        /// What that selects, in the order of keys; at most [`SELECTED_MAX`].
+        ///
+        /// [`SELECTED_MAX`]: crate::domain::replay::SELECTED_MAX
+        deliveries: Arc<[RowKey]>,
+    },
+    /// This one shall stop for now.
+    Pause(RowKey),
+    /// This one shall go on.
+    Resume(RowKey),
+}
+
+/// Why a replay is not made or not steered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayRefusal {
+    /// There are as many unfinished ones as there may be.
+    #[error("there are {OPEN_MAX} unfinished replays already")]
+    TooMany,
+    /// It is finished, so there is nothing to pause or to resume.
+    #[error("the replay is finished")]
+    Finished,
 }
 
 /// A change of settings, with who asks for it.

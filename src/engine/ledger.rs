@@ -10,8 +10,8 @@ use tracing::{error, warn};
 
 use super::Shared;
 use super::draft::{Draft, Effect};
-use super::job::{Job, NumberFault, ReportCount, SettingFault, Unserved};
-use super::load::{Progress, load};
+use super::job::{Job, NumberFault, ReplayRefusal, ReportCount, SettingFault, Unserved};
+use super::load::{LoadedRest, Progress, load};
 use super::reports::{Reports, RetentionDays};
 use crate::clock::Stopwatch;
 use crate::domain::binding::Change;
@@ -20,6 +20,7 @@ use crate::domain::command::Done;
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::Delivery;
 use crate::domain::refusal::Refusal;
+use crate::domain::replay::{OpenReplays, Replay};
 use crate::domain::time::Timestamp;
 use crate::registry::Staging;
 use crate::registry::staging::Decided;
@@ -51,6 +52,7 @@ pub struct Ledger {
     pub(super) shared: Arc<Shared>,
     pub(super) staging: Staging,
     pub(super) reports: Reports,
+    pub(super) replays: OpenReplays,
     rules: LedgerRules,
     /// Jobs put off: they come before new ones.
     put_off: VecDeque<Job>,
@@ -79,22 +81,23 @@ enum Outcome {
     Setting(Result<Vec<NumberFault>, SettingFault>),
     ChangedApp(Arc<CustomerApp>),
     Redelivered(Result<bool, Unserved>),
+    Replay(Result<Replay, ReplayRefusal>),
     Done,
 }
 
 impl Ledger {
     /// Reads everything that is durable into the empty memory of `shared`.
     pub fn open(shared: Arc<Shared>, rules: LedgerRules, progress: Progress<'_>) -> Result<Self, StoreError> {
-        let (staging, reports) = read(&shared, rules, progress)?;
+        let (staging, reports, replays) = read(&shared, rules, progress)?;
         let (put_off, singly, paused_until, ticks) = (VecDeque::new(), 0, None, 0);
-        Ok(Self { shared, staging, reports, rules, put_off, singly, paused_until, ticks })
+        Ok(Self { shared, staging, reports, replays, rules, put_off, singly, paused_until, ticks })
     }
 
     /// Empties memory and reads everything again, because nobody knows what the store has of the last batch.
     /// When that fails, memory is not fit to be served from; it may be tried again.
     pub fn start_over(&mut self) -> Result<(), StoreError> {
         self.shared.clear();
-        (self.staging, self.reports) = read(&self.shared, self.rules, &mut |_| {})?;
+        (self.staging, self.reports, self.replays) = read(&self.shared, self.rules, &mut |_| {})?;
         (self.singly, self.paused_until) = (0, None);
         // Ticks may have been refused meanwhile: let the timekeeper look again.
         self.ticks += 1;
@@ -115,7 +118,8 @@ impl Ledger {
 
     /// When a tick is due, and how many were heard.
     pub fn timetable(&self) -> Timetable {
-        let due = [self.staging.next_expiry(), self.reports.next_due()].into_iter().flatten().min();
+        let replays = self.replays.next_due(self.shared.clock.now());
+        let due = [self.staging.next_expiry(), self.reports.next_due(), replays].into_iter().flatten().min();
         Timetable {
             next_tick: due.map(|due| self.paused_until.map_or(due, |at| due.max(at))),
             ticks: self.ticks,
@@ -183,6 +187,7 @@ impl Ledger {
                 break;
             }
         }
+        draft.write_replays();
         (jobs, outcomes, draft)
     }
 
@@ -215,13 +220,16 @@ impl Ledger {
                 draft.settled.insert(delivery.id);
                 draft.write(Write::Attempt { delivery: *delivery, attempt: attempt.clone() });
                 draft.effects.push(Effect::PushEnded(*delivery));
+                self.note_replayed(delivery.id, draft, now);
                 Outcome::Done
             }
             Job::Redeliver(id, who, _) => Outcome::Redelivered(self.stage_redelivery(*id, who, draft, now)?),
+            Job::Replay(order, who, _) => Outcome::Replay(self.stage_replay(order, who, draft, now)),
             Job::Tick => {
                 self.ticks += 1;
                 draft.change(self.staging.expire(&self.shared.registry, now));
                 self.stage_closings(draft, now);
+                self.stage_replays(draft, now);
                 Outcome::Done
             }
             Job::Flush(_) => Outcome::Done,
@@ -260,6 +268,9 @@ impl Ledger {
         let shared = Arc::clone(&self.shared);
         for call in draft.calls.into_values() {
             shared.registry.calls.put(Arc::new(call));
+        }
+        for replay in draft.replays.into_values() {
+            self.replays.put(replay, now);
         }
         let mut wake_deliverer = false;
         for effect in draft.effects {
@@ -311,6 +322,7 @@ impl Ledger {
         self.reports.take_back(now);
         for delivery in &draft.withdrawn {
             self.shared.dispatch().enqueue(*delivery, now);
+            self.shared.deliver_now.notify_one();
         }
         if jobs.len() > 1 {
             self.singly = jobs.len();
@@ -334,14 +346,14 @@ fn read(
     shared: &Shared,
     rules: LedgerRules,
     progress: Progress<'_>,
-) -> Result<(Staging, Reports), StoreError> {
+) -> Result<(Staging, Reports, OpenReplays), StoreError> {
     let now = shared.clock.now();
-    let (staging, ended_calls) = load(shared, rules, now, progress)?;
+    let LoadedRest { staging, ended_calls, replays } = load(shared, rules, now, progress)?;
     let mut reports = Reports::new(rules, now);
     for call in ended_calls {
         reports.closings.note(call.id.clone(), call.app(), now);
     }
-    Ok((staging, reports))
+    Ok((staging, reports, replays))
 }
 
 /// Answers a job whose outcome is durable. Whoever asked may have hung up; that is no fault.
@@ -354,6 +366,7 @@ fn answer(job: Job, outcome: Outcome) {
         (Job::Setting(_, to), Outcome::Setting(result)) => drop(to.send(Ok(result))),
         (Job::ChangeApp(_, _, _, to), Outcome::ChangedApp(app)) => drop(to.send(Ok(app))),
         (Job::Redeliver(_, _, to), Outcome::Redelivered(result)) => drop(to.send(result)),
+        (Job::Replay(_, _, to), Outcome::Replay(result)) => drop(to.send(Ok(result))),
         (Job::Flush(to), Outcome::Done) => drop(to.send(Ok(()))),
         (Job::Settle(..) | Job::Tick, Outcome::Done) => {}
         _ => unreachable!("a job and its outcome are of one kind"),
@@ -367,6 +380,7 @@ fn refuse(job: Job, why: Unserved) {
         Job::Report(_, to) | Job::Recording(_, _, to) => _ = to.send(Err(why)),
         Job::Setting(_, to) => drop(to.send(Err(why))),
         Job::Redeliver(_, _, to) => drop(to.send(Err(why))),
+        Job::Replay(_, _, to) => drop(to.send(Err(why))),
         Job::Flush(to) => drop(to.send(Err(why))),
         Job::Settle(..) | Job::Tick => {}
     }

@@ -4,6 +4,7 @@ use super::Shared;
 use super::ledger::LedgerRules;
 use crate::domain::binding::Change;
 use crate::domain::call::{Call, Stage};
+use crate::domain::replay::OpenReplays;
 use crate::domain::time::Timestamp;
 use crate::registry::Staging;
 use crate::store::{LoadFrom, Loaded, StoreError};
@@ -11,16 +12,27 @@ use crate::store::{LoadFrom, Loaded, StoreError};
 /// Called with the number of bindings read so far.
 pub type Progress<'a> = &'a mut dyn FnMut(u64);
 
-/// Reads everything into an empty registry. Returns the writer's own view and the calls that have ended
-/// without a CDR.
+/// What a load leaves to the writer alone.
+#[derive(Debug)]
+pub struct LoadedRest {
+    /// Its own view of the bindings.
+    pub staging: Staging,
+    /// The calls that have ended without a CDR.
+    pub ended_calls: Vec<Call>,
+    /// The replays that are not finished.
+    pub replays: OpenReplays,
+}
+
+/// Reads everything into an empty registry.
 pub fn load(
     shared: &Shared,
     rules: LedgerRules,
     now: Timestamp,
     progress: Progress<'_>,
-) -> Result<(Staging, Vec<Call>), StoreError> {
+) -> Result<LoadedRest, StoreError> {
     let mut staging = Staging::new(rules.quarantine);
     let mut ended_calls = Vec::new();
+    let mut replays = OpenReplays::default();
     let from =
         LoadFrom { ended_after: now.before(rules.quarantine), closed_after: now.before(rules.keep_ended) };
     let mut bindings = 0;
@@ -45,6 +57,7 @@ pub fn load(
             shared.registry.calls.put(call.into());
         }
         Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
+        Loaded::Replay(replay) => replays.put(replay, now),
     })?;
-    Ok((staging, ended_calls))
+    Ok(LoadedRest { staging, ended_calls, replays })
 }

@@ -10,6 +10,7 @@ pub mod ledger;
 mod load;
 pub mod random;
 mod receivers;
+pub mod replays;
 mod reports;
 mod settings;
 mod start;
@@ -24,7 +25,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
 pub use self::deliverer::PushLimits;
-use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
+use self::job::{
+    Answer, Job, NumberFault, ReplayOrder, ReplayRefusal, ReportCount, Setting, SettingChange, SettingFault,
+    Unserved, Who,
+};
 pub use self::ledger::LedgerRules;
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
@@ -39,6 +43,7 @@ use crate::domain::dispatch::Dispatch;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
+use crate::domain::replay::Replay;
 use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
@@ -241,6 +246,15 @@ impl Engine {
     /// Queues one more push of a delivery. `false` = there is no such delivery.
     pub async fn redeliver(&self, who: Who, delivery: RowKey) -> Result<bool, Unserved> {
         self.ask(|answer| Job::Redeliver(delivery, who, answer)).await
+    }
+
+    /// Makes, pauses or resumes a replay. Answers the replay after it.
+    pub async fn replay(
+        &self,
+        who: Who,
+        order: ReplayOrder,
+    ) -> Result<Result<Replay, ReplayRefusal>, Unserved> {
+        self.ask(|answer| Job::Replay(order, who, answer)).await
     }
 
     /// Returns once everything asked before is durable.

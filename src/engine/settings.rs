@@ -8,7 +8,7 @@ use super::job::{NumberFault, Setting, SettingChange, SettingFault, Unserved, Wh
 use super::ledger::Ledger;
 use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
-use crate::domain::delivery::{Delivery, NoticeKind, State};
+use crate::domain::delivery::{Delivery, NoticeKind};
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::setting::{AppChange, ChangedApp};
@@ -77,35 +77,37 @@ impl Ledger {
         draft: &mut Draft,
         now: Timestamp,
     ) -> Option<Result<bool, Unserved>> {
-        let touched = |effect: &Effect| match effect {
-            Effect::Enqueue(delivery) | Effect::PushEnded(delivery) => delivery.id == id,
-            _ => false,
-        };
-        if draft.effects.iter().any(touched) {
+        if draft.touches(id) {
             return None;
         }
-        let shared = Arc::clone(&self.shared);
-        if shared.dispatch().is_in_flight(id) {
+        if self.shared.dispatch().is_in_flight(id) {
             return Some(Ok(true));
         }
         // Decided on what is durable, not on what the operator saw: it may have been pushed meanwhile.
-        let delivery = match shared.store.delivery(id) {
+        let delivery = match self.shared.store.delivery(id) {
             Ok(Some(detail)) => detail.row.delivery,
             Ok(None) => return Some(Ok(false)),
             Err(_) => return Some(Err(Unserved::StoreUnavailable)),
         };
-        if delivery.state == State::Pending {
-            if !shared.dispatch().withdraw(id, delivery.due) {
-                // It is due already and has its place in the queue.
-                return Some(Ok(true));
+        if self.queue_again(delivery, draft, now) {
+            self.audit(who, "delivery.redeliver", id.get().to_string(), String::new(), draft, now);
+        }
+        Some(Ok(true))
+    }
+
+    /// Queues one more push of a delivery that is not in flight. `false`: it is due already, and has its place
+    /// in the queue.
+    pub(super) fn queue_again(&self, delivery: Delivery, draft: &mut Draft, now: Timestamp) -> bool {
+        if delivery.state.is_pending() {
+            if !self.shared.dispatch().withdraw(delivery.id, delivery.due) {
+                return false;
             }
             draft.withdrawn.push(delivery);
         }
         let again = delivery.again(now);
         draft.write(Write::Redeliver(again));
         draft.effects.push(Effect::Enqueue(again));
-        self.audit(who, "delivery.redeliver", again.id.get().to_string(), String::new(), draft, now);
-        Some(Ok(true))
+        true
     }
 
     /// Notes what somebody did to bindings on behalf of their app.
@@ -277,7 +279,7 @@ impl Ledger {
         draft.effects.push(Effect::PutNumber(record));
     }
 
-    fn audit(
+    pub(super) fn audit(
         &mut self,
         who: Who,
         action: &str,

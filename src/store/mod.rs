@@ -8,6 +8,10 @@
 //!   After [`StoreError::OutcomeUnknown`] nobody knows: the caller must stop serving, load again, and go on.
 //! - Only the writer thread commits. Everything else here only reads, may be called from any thread, and sees
 //!   every batch whose commit has returned.
+//! - The writer draws the key of a delivery in the batch that queues it, each key above all before, also after a
+//!   restart and when the clock goes back; and it draws none for a later batch before it has committed that one.
+//!   So for deliveries the order of keys is the order of commits, and whoever has read up to some key has
+//!   missed nothing below it.
 //! - Tables on the acknowledging path have a time-ordered integer key and no other index.
 
 pub mod embedded;
@@ -25,6 +29,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 
 /// What was written together is durable together.
@@ -94,6 +99,15 @@ pub enum Write {
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),
+    /// A replay, new or replacing its former self. What a finished one selected is forgotten.
+    Replay(Box<Replay>),
+    /// What a new replay selects, in the order of keys.
+    Selected {
+        /// The replay.
+        replay: RowKey,
+        /// All of it.
+        deliveries: Arc<[RowKey]>,
+    },
     /// Who changed what.
     Audit(AuditEntry),
 }
@@ -156,6 +170,8 @@ pub enum Loaded {
     Call(Box<Call>),
     /// A delivery that is pending.
     Delivery(Delivery),
+    /// A replay that is not finished.
+    Replay(Replay),
 }
 
 /// How far back start-up reads what is over.
@@ -217,6 +233,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// One delivery with its attempts and body.
     fn delivery(&self, id: RowKey) -> Result<Option<query::DeliveryDetail>, StoreError>;
+
+    /// What was queued for one app, oldest first. Reads a bounded number of rows, so the answer may be short, or
+    /// empty, although more follows: then it says how far it came.
+    fn notices(&self, after: query::NoticesAfter) -> Result<query::Notices, StoreError>;
+
+    /// Replays, newest first.
+    fn find_replays(&self, page: query::Page) -> Result<Vec<Replay>, StoreError>;
+
+    /// One replay.
+    fn replay(&self, id: RowKey) -> Result<Option<Replay>, StoreError>;
+
+    /// What an unfinished replay selects, from the place `from` in its order on, at most `limit`.
+    fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError>;
 
     /// The audit, newest first.
     fn find_audit(&self, page: query::Page) -> Result<Vec<AuditEntry>, StoreError>;

@@ -107,6 +107,39 @@ pub struct DeliveryDetail {
     pub body: Arc<[u8]>,
 }
 
+/// Where a reader of one app's notices goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticesAfter {
+    /// Whose notices.
+    pub app: AppNo,
+    /// Only those with a higher key; `None` = from the oldest kept.
+    pub after: Option<RowKey>,
+    /// At most so many.
+    pub limit: usize,
+    /// Bodies of at most so many bytes together; one is given in any case.
+    pub bytes_max: usize,
+}
+
+/// A notice as it is pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its delivery; tells when it was queued.
+    pub id: RowKey,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// The body as pushed.
+    pub body: Arc<[u8]>,
+}
+
+/// A portion of one app's notices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// In the order of their keys.
+    pub notices: Vec<Notice>,
+    /// Where to go on: everything of the app up to this key has been given.
+    pub reached: Option<RowKey>,
+}
+
 /// Which ended bindings.
 #[derive(Clone, Debug, Default)]
 pub struct EndedFilter {

@@ -9,6 +9,7 @@ pub mod auth_header;
 pub mod callback;
 pub mod customer;
 pub mod fields;
+pub mod notices;
 pub mod operator;
 pub mod result_code;
 pub mod switch;

@@ -26,6 +26,7 @@ impl World {
         self.check_calls();
         self.check_notices();
         self.check_reports();
+        self.check_replays();
     }
 
     /// 1, 2 and 4: whoever calls whatever number meets what the answers promised.
@@ -170,6 +171,7 @@ impl World {
 
     /// 5: once everything is over, nothing is left undone.
     pub fn check_everything_has_ended(&self) {
+        self.check_replays_have_ended();
         let tables = self.disk.tables();
         let now = self.now();
         for call in tables.calls.values() {

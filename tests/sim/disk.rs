@@ -12,11 +12,12 @@ use privnum::domain::customer::{CustomerApp, NumberRecord};
 use privnum::domain::delivery::{Delivery, State};
 use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::XNumber;
+use privnum::domain::replay::{Phase, Replay};
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    Notices, NoticesAfter, Page, Retention,
 };
 use privnum::store::{Attempt, AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -51,6 +52,9 @@ pub struct Tables {
     pub cdrs: BTreeMap<RowKey, Cdr>,
     pub notices: BTreeMap<RowKey, Notice>,
     pub audit: BTreeMap<RowKey, AuditEntry>,
+    pub replays: BTreeMap<RowKey, Replay>,
+    /// What each replay selects, also when it is finished, with how often each had been pushed when it was made.
+    pub selected: BTreeMap<RowKey, Vec<(RowKey, usize)>>,
     /// Calls and deliveries written since somebody asked.
     pub touched_calls: BTreeSet<RowKey>,
     pub touched_notices: BTreeSet<RowKey>,
@@ -75,6 +79,7 @@ struct Everything {
     ended: Vec<(AnyBinding, Timestamp)>,
     calls: Vec<Call>,
     deliveries: Vec<Delivery>,
+    replays: Vec<Replay>,
 }
 
 impl Disk {
@@ -123,6 +128,7 @@ impl Everything {
             Loaded::LastCaller(..) => panic!("nobody here has an app of AXE"),
             Loaded::Call(call) => self.calls.push(*call),
             Loaded::Delivery(delivery) => self.deliveries.push(delivery),
+            Loaded::Replay(replay) => self.replays.push(replay),
         }
     }
 
@@ -192,6 +198,17 @@ impl Tables {
                 true
             }),
             Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
+            Write::Replay(replay) => {
+                let grows = |known: &Replay| known.done() <= replay.done() && known.taken <= replay.taken;
+                let fits = self.replays.get(&replay.id).is_none_or(grows) && replay.done() <= replay.total;
+                self.replays.insert(replay.id, *replay);
+                fits
+            }
+            Write::Selected { replay, deliveries } => {
+                let pushes = |id: &RowKey| (*id, self.notices[id].attempts.len());
+                let selected = deliveries.iter().map(pushes).collect();
+                self.selected.insert(replay, selected).is_none()
+            }
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
@@ -218,6 +235,7 @@ impl Tables {
             self.cdrs.keys().next_back().copied(),
             self.notices.keys().next_back().copied(),
             self.audit.keys().next_back().copied(),
+            self.replays.keys().next_back().copied(),
         ];
         last.into_iter().flatten().max().unwrap_or(RowKey::floor(1))
     }
@@ -232,6 +250,8 @@ impl Tables {
         let matters = |call: &&Call| call.closed.is_none_or(|closed| closed.at > from.closed_after);
         self.calls.values().filter(matters).for_each(|call| sink(Loaded::Call(Box::new(call.clone()))));
         self.pending().for_each(|delivery| sink(Loaded::Delivery(delivery)));
+        let open = self.replays.values().filter(|replay| replay.phase != Phase::Finished);
+        open.for_each(|replay| sink(Loaded::Replay(replay.clone())));
     }
 
     /// The deliveries that wait for a push.
@@ -314,6 +334,24 @@ impl Store for Disk {
             attempts: notice.attempts.clone(),
             body: Arc::clone(&notice.body),
         }))
+    }
+
+    fn notices(&self, _: NoticesAfter) -> Result<Notices, StoreError> {
+        no_lists()
+    }
+
+    fn find_replays(&self, _: Page) -> Result<Vec<Replay>, StoreError> {
+        no_lists()
+    }
+
+    fn replay(&self, _: RowKey) -> Result<Option<Replay>, StoreError> {
+        no_lists()
+    }
+
+    fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError> {
+        let tables = self.tables();
+        let selected = tables.selected[&replay].iter().map(|(id, _)| *id);
+        Ok(selected.skip(from as usize).take(limit).collect())
     }
 
     fn find_audit(&self, _: Page) -> Result<Vec<AuditEntry>, StoreError> {

@@ -1,6 +1,6 @@
 //! The simulation: a seed, a virtual clock, and the gateway's own ledger, registry and dispatch, without tokio's
 //! runtime and without sockets. Commands, calls with shuffled, repeated and lost reports, expiries, receivers
-//! that go down, faults of the store, crashes. After every step the invariants of src/ARCHITECTURE.md are
+//! that go down, faults of the store, crashes, replays of deliveries. After every step the invariants of src/ARCHITECTURE.md are
 //! checked against a naive model and against what is on the disk.
 //!
 //! What is not in it: the writer's thread, the timekeeper's and the deliverer's tasks. They are mirrored in
@@ -19,6 +19,7 @@ mod disk;
 mod engine;
 mod found;
 mod model;
+mod replays;
 mod switch;
 mod world;
 

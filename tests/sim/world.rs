@@ -13,9 +13,12 @@ use privnum::domain::command::{AppCommand, Done};
 use privnum::domain::customer::{CustomerApp, Mode};
 use privnum::domain::id::{AppNo, PublicIds, RowKey};
 use privnum::domain::refusal::Refusal;
+use privnum::domain::replay::Replay;
 use privnum::domain::setting::AppChange;
 use privnum::domain::time::Timestamp;
-use privnum::engine::job::{Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved};
+use privnum::engine::job::{
+    Job, NumberFault, ReplayOrder, ReplayRefusal, ReportCount, Setting, SettingChange, SettingFault, Unserved,
+};
 use privnum::engine::ledger::{Ledger, LedgerRules, Timetable};
 use privnum::engine::{PushLimits, RetentionDays, Shared};
 use privnum::metrics::Metrics;
@@ -52,6 +55,7 @@ enum Waiting {
     Setting(oneshot::Receiver<Result<Result<Vec<NumberFault>, SettingFault>, Unserved>>),
     App(oneshot::Receiver<Result<Arc<CustomerApp>, Unserved>>),
     Redelivery(oneshot::Receiver<Result<bool, Unserved>>),
+    Replay(oneshot::Receiver<Result<Result<Replay, ReplayRefusal>, Unserved>>),
 }
 
 pub struct World {
@@ -133,7 +137,9 @@ impl World {
             80..93 => self.let_time_pass(),
             93..95 => self.change_a_number(),
             95..96 => self.change_an_app(),
-            96..98 => self.customers.flip(&mut self.rng),
+            96 => self.customers.flip(&mut self.rng),
+            97 if self.chance(50) => self.customers.flip(&mut self.rng),
+            97 => self.replay_something(),
             98 if self.chance(50) => self.crash(),
             98 => self.redeliver_something(),
             _ => self.start_over(),
@@ -154,9 +160,10 @@ impl World {
             self.write_all();
             self.push_everything();
             self.write_all();
+            self.resume_replays();
             self.check();
             let over = self.now() >= START.after(Duration::from_secs(86_400 * 40));
-            if over && self.shared.dispatch().waiting() == 0 {
+            if over && self.shared.dispatch().waiting() == 0 && self.open_replays().is_empty() {
                 break;
             }
             // Ten minutes a time reach the end of every binding, silence and re-push.
@@ -321,6 +328,10 @@ impl World {
                     }
                     Err(error) => error,
                 },
+                Waiting::Replay(answer) => match answer.try_recv() {
+                    Ok(_) => continue,
+                    Err(error) => error,
+                },
             };
             assert_eq!(
                 unanswered,
@@ -380,6 +391,13 @@ impl World {
         let (answer, answered) = oneshot::channel();
         self.inbox.push_back(Job::Redeliver(delivery, "simulation", answer));
         self.waiting.push_back(Waiting::Redelivery(answered));
+    }
+
+    /// Makes a replay or steers one.
+    pub fn replay(&mut self, order: ReplayOrder) {
+        let (answer, answered) = oneshot::channel();
+        self.inbox.push_back(Job::Replay(order, "simulation", answer));
+        self.waiting.push_back(Waiting::Replay(answered));
     }
 
     /// Hands a command to the gateway.

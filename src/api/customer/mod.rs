@@ -3,11 +3,13 @@
 pub mod ax;
 pub mod axb;
 pub mod axe;
+pub mod notices;
 
 use std::sync::Arc;
 
 use hyper::Method;
 
+use self::notices::Readers;
 use super::admission::{Admission, Admitted};
 use super::rejection::{Asked, Rejection, rejection};
 use crate::domain::allocation::AreaMatch;
@@ -59,6 +61,8 @@ pub enum Operation {
     QueryAxe,
     /// AXE query v2.0: a page of those on one X.
     ListAxe,
+    /// Fetch notices; in every mode.
+    FetchNotices,
 }
 
 impl Operation {
@@ -85,15 +89,22 @@ impl Operation {
             "/rest/caas/extendnumber/v1.0" if put => Self::ModifyAxe,
             "/rest/caas/extendnumber/v1.0" if get => Self::QueryAxe,
             "/rest/caas/extendnumber/v2.0" if get => Self::ListAxe,
+            "/rest/notifications/v1" if get => Self::FetchNotices,
             _ => return None,
         })
     }
 
-    const fn mode(self) -> Mode {
+    /// The mode it belongs to; `None` = any.
+    const fn mode(self) -> Option<Mode> {
         match self {
-            Self::BindAx | Self::UnbindAx | Self::ModifyAx | Self::QueryAx | Self::SetNextCallee => Mode::Ax,
-            Self::BindAxb | Self::UnbindAxb | Self::ModifyAxb | Self::QueryAxb => Mode::Axb,
-            Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => Mode::Axe,
+            Self::BindAx | Self::UnbindAx | Self::ModifyAx | Self::QueryAx | Self::SetNextCallee => {
+                Some(Mode::Ax)
+            }
+            Self::BindAxb | Self::UnbindAxb | Self::ModifyAxb | Self::QueryAxb => Some(Mode::Axb),
+            Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => {
+                Some(Mode::Axe)
+            }
+            Self::FetchNotices => None,
         }
     }
 }
@@ -105,6 +116,8 @@ pub struct CustomerApi {
     pub engine: Engine,
     /// Decides who may ask.
     pub admission: Arc<Admission>,
+    /// Who fetches notices just now.
+    pub readers: Arc<Readers>,
 }
 
 impl Service for CustomerApi {
@@ -171,6 +184,7 @@ impl CustomerApi {
             Operation::ModifyAxe => axe::modify(engine, app, &fields).await,
             Operation::QueryAxe => engine.read(|_| axe::query(engine, app, &fields))?,
             Operation::ListAxe => engine.read(|_| axe::list(engine, app, &fields))?,
+            Operation::FetchNotices => notices::fetch(engine, &self.readers, app, &fields).await,
         }
     }
 }
@@ -181,9 +195,11 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
     const UNBIND_SELECTORS: [&str; 6] =
         ["subscriptionId", "relationNum", "privateNum", "origNum", "virtualNum", "extendNum"];
     match operation {
-        Operation::QueryAx | Operation::QueryAxb | Operation::QueryAxe | Operation::ListAxe => {
-            Ok(Fields::from_query(request.query()))
-        }
+        Operation::QueryAx
+        | Operation::QueryAxb
+        | Operation::QueryAxe
+        | Operation::ListAxe
+        | Operation::FetchNotices => Ok(Fields::from_query(request.query())),
         Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe => {
             let query = Fields::from_query(request.query());
             if query.has_any(&UNBIND_SELECTORS) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::api::json;
 use crate::domain::refusal::Refusal;
-use crate::engine::job::{SettingFault, Unserved};
+use crate::engine::job::{ReplayRefusal, SettingFault, Unserved};
 use crate::http::{BodyError, Reply};
 use crate::store::StoreError;
 use crate::wire::operator::{ErrorAnswer, ErrorBody, Unusable};
@@ -110,6 +110,16 @@ impl From<SettingFault> for Fault {
             SettingFault::Unchanged => (400, "invalid_request"),
         };
         Self::new(status, code, fault.to_string())
+    }
+}
+
+impl From<ReplayRefusal> for Fault {
+    fn from(refusal: ReplayRefusal) -> Self {
+        let code = match refusal {
+            ReplayRefusal::TooMany => "too_many_replays",
+            ReplayRefusal::Finished => "replay_finished",
+        };
+        Self::new(409, code, refusal.to_string())
     }
 }
 

@@ -10,6 +10,7 @@ mod cdrs;
 mod deliveries;
 mod fault;
 mod numbers;
+mod replays;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use super::{bearer, json};
 use crate::config::LiveTokens;
 use crate::domain::id::{AppNo, RowKey};
 use crate::engine::Engine;
-use crate::engine::job::{Unserved, Who};
+use crate::engine::job::{ReplayOrder, Unserved, Who};
 use crate::http::{Refusal, Reply, Request, Service};
 use crate::store::query::{Page, Span};
 use crate::wire::operator::Listed;
@@ -131,6 +132,11 @@ impl OperatorApi {
             ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
             ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,
             ("POST", ["deliveries", id, "redeliver"]) => self.redeliver(id, asked).await,
+            ("POST", ["replays"]) => self.create_replay(asked).await,
+            ("GET", ["replays"]) => self.list_replays(asked).await,
+            ("GET", ["replays", id]) => self.show_replay(id, asked).await,
+            ("POST", ["replays", id, "pause"]) => self.steer_replay(id, ReplayOrder::Pause, asked).await,
+            ("POST", ["replays", id, "resume"]) => self.steer_replay(id, ReplayOrder::Resume, asked).await,
             ("GET", ["audit"]) => self.list_audit(asked).await,
             ("GET", ["bans"]) => self.list_bans(asked),
             ("DELETE", ["bans", ip]) => self.lift_ban(ip, asked).await,

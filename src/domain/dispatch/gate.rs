@@ -52,6 +52,12 @@ impl Gates {
         })
     }
 
+    /// How many pushes count against each of these limits, and the limit.
+    pub(super) fn usage(&self, keys: &Passed, limits: &Limits) -> Vec<(usize, usize)> {
+        let inside = |key| self.0.get(key).map_or(0, |gate| gate.inside);
+        keys.iter().flatten().map(|key| (inside(key), limit_of(key, limits))).collect()
+    }
+
     /// Counts one push more.
     pub(super) fn enter(&mut self, keys: &Passed) {
         for key in keys.iter().flatten() {

@@ -22,6 +22,7 @@ mod health;
 mod later;
 mod limits;
 mod signal;
+mod spare;
 mod waiting;
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
         last_callers: vec![(key(6), sample::last_caller(5, 20))],
         ended: vec![(sample::ax(key(5)), at(31)), (sample::axe(key(7), "0043"), at(32))],
         deliveries: vec![delivery(8, 1, NoticeKind::Event)],
+        replays: vec![sample::replay(45)],
         last_key: Some(key(50)),
         ..Everything::default()
     };
@@ -51,6 +52,7 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     writes.push(sample::closed(&mut closed, at(30)));
     writes.push(sample::queued(everything.deliveries[0]));
     writes.push(Write::Cdr(Box::new(cdr(40))));
+    writes.push(Write::Replay(Box::new(sample::replay(45))));
     writes.push(Write::Audit(audit(50)));
     everything.calls.push(closed);
     (writes, everything)
@@ -210,10 +212,12 @@ pub(crate) fn the_last_key_is_the_highest_of_any_table<P: Place>() {
     assert_eq!(last(), Some(key(4)));
     commit(&*store, vec![Write::Audit(audit(5))]);
     assert_eq!(last(), Some(key(5)));
+    commit(&*store, vec![Write::Replay(Box::new(sample::replay(6)))]);
+    assert_eq!(last(), Some(key(6)));
     // A binding that came and went, and ended by a clock that had gone back.
-    commit(&*store, vec![bound(axb(key(6), 1, 2))]);
-    commit(&*store, vec![unbound(axb(key(6), 1, 2), UnbindCause::Expired, at(0))]);
-    assert!(last() >= Some(key(6)));
+    commit(&*store, vec![bound(axb(key(7), 1, 2))]);
+    commit(&*store, vec![unbound(axb(key(7), 1, 2), UnbindCause::Expired, at(0))]);
+    assert!(last() >= Some(key(7)));
 }
 
 pub(crate) fn only_pending_deliveries_are_loaded<P: Place>() {

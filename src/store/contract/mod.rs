@@ -5,6 +5,8 @@ pub(crate) mod sample;
 
 mod lists;
 mod loading;
+mod notices;
+mod replays;
 
 use super::query::Page;
 use super::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
@@ -13,10 +15,13 @@ use crate::domain::call::Call;
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
+use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 
 pub(crate) use lists::*;
 pub(crate) use loading::*;
+pub(crate) use notices::*;
+pub(crate) use replays::*;
 
 /// Where a store keeps its rows, so that it can be opened again there.
 pub(crate) trait Place {
@@ -57,6 +62,14 @@ macro_rules! store_contract {
             what_is_older_than_the_retention_is_forgotten,
             forgetting_is_done_in_portions,
             what_is_open_or_pending_is_never_forgotten,
+            notices_of_an_app_are_given_in_the_order_of_their_commit_and_as_pushed,
+            a_reader_who_goes_on_where_it_stopped_misses_nothing_and_gets_nothing_twice,
+            an_answer_of_notices_is_bounded_in_bytes_and_gives_one_in_any_case,
+            notices_that_were_removed_are_passed_over,
+            a_replay_is_loaded_until_it_is_finished,
+            what_a_replay_selects_is_given_from_any_place_on_until_it_is_finished,
+            replays_are_listed_newest_first,
+            finished_replays_are_forgotten_and_unfinished_ones_never,
             a_store_that_works_answers_a_ping,
         }
     };
@@ -83,6 +96,7 @@ struct Everything {
     ended: Vec<(AnyBinding, Timestamp)>,
     calls: Vec<Call>,
     deliveries: Vec<Delivery>,
+    replays: Vec<Replay>,
 }
 
 /// Loads, and checks that the pieces come in the promised order.
@@ -99,6 +113,7 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::Ended(..) => 6,
             Loaded::Call(_) => 7,
             Loaded::Delivery(_) => 8,
+            Loaded::Replay(_) => 9,
         };
         assert!(rank >= last_rank, "{piece:?} comes too late");
         last_rank = rank;
@@ -111,6 +126,7 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::Ended(binding, at) => everything.ended.push((binding, at)),
             Loaded::Call(call) => everything.calls.push(*call),
             Loaded::Delivery(delivery) => everything.deliveries.push(delivery),
+            Loaded::Replay(replay) => everything.replays.push(replay),
         }
     });
     load.unwrap();

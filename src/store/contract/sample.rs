@@ -14,11 +14,12 @@ use crate::domain::customer::{
     AppSecret, AxeDefaults, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord,
     NumberStatus, SignaturePolicy,
 };
-use crate::domain::delivery::{Delivery, NoticeKind, Schedule};
+use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppKey, AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
+use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
@@ -408,6 +409,20 @@ pub(crate) fn attempt() -> Attempt {
         answer: b"\xff\x00 not text".as_slice().into(),
         failure: text("status 503"),
     }
+}
+
+/// A replay made at that second with every field set: nine selected, four taken, one under way.
+pub(crate) fn replay(secs: u64) -> Replay {
+    let selection = Selection {
+        app: Some(AppNo(1)),
+        kind: Some(NoticeKind::Cdr),
+        state: Some(State::Exhausted),
+        session: text("session-1"),
+        from: Some(at(1)),
+        to: Some(at(9)),
+    };
+    let new = Replay::new(key(secs), selection, PER_SECOND_DEFAULT, 9, at(secs));
+    Replay { taken: 4, under_way: vec![key(3)], gone: 1, phase: Phase::Paused, ..new }
 }
 
 pub(crate) fn audit(secs: u64) -> AuditEntry {

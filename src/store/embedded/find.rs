@@ -111,7 +111,8 @@ const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushe
 pub(super) fn look_for_deliveries(filter: &DeliveryFilter) -> Option<Look<'_>> {
     match filter.state {
         Some(State::Pending) => None,
-        _ => by_text(Field::DeliverySession, filter.session.as_deref()),
+        _ => by_text(Field::DeliverySession, filter.session.as_deref())
+            .or_else(|| by_value(Field::DeliveryApp, filter.app.as_ref())),
     }
 }
 
@@ -204,7 +205,7 @@ pub(super) fn bodies(db: &Connection, deliveries: &[RowKey]) -> Result<Bodies, S
     Ok(bodies)
 }
 
-fn read_body(cells: &mut Cells<'_>) -> Result<Arc<[u8]>, StoreError> {
+pub(super) fn read_body(cells: &mut Cells<'_>) -> Result<Arc<[u8]>, StoreError> {
     match cells.take()? {
         Value::Bytes(bytes) => Ok(Arc::from(&*bytes)),
         _ => Err(StoreError::Corrupt("a delivery has no body".into())),

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::replays;
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
 use crate::domain::binding::LastCaller;
@@ -42,7 +43,8 @@ pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)
     })?;
     load_ended(db, from.ended_after, sink)?;
     load_calls(db, from.closed_after, sink)?;
-    load_deliveries(db, sink)
+    load_deliveries(db, sink)?;
+    replays::open(db, |replay| sink(Loaded::Replay(replay)))
 }
 
 fn load_ended(
@@ -147,7 +149,8 @@ fn last_key(db: &Connection) -> Result<RowKey, StoreError> {
     let sql = "SELECT max(
         (SELECT coalesce(max(id), 1) FROM binding), (SELECT coalesce(max(key), 1) FROM binding_ended),
         (SELECT coalesce(max(key), 1) FROM call), (SELECT coalesce(max(id), 1) FROM cdr),
-        (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit))";
+        (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit),
+        (SELECT coalesce(max(id), 1) FROM replay))";
     let mut last = None;
     for_each(db, sql, [], |cells| {
         last = Some(cells.column("the last key")?);

@@ -10,7 +10,9 @@ mod directory;
 mod find;
 mod list;
 mod load;
+mod notices;
 mod pool;
+mod replays;
 mod retention;
 mod search;
 mod sql;
@@ -30,12 +32,13 @@ use tracing::warn;
 use self::pool::ReadPool;
 use self::search::Search;
 use super::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    Notices, NoticesAfter, Page, Retention,
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
 use crate::domain::id::RowKey;
+use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
@@ -43,8 +46,12 @@ const MAIN_FILE: &str = "privnum.db";
 /// The search index beside it.
 const SEARCH_FILE: &str = "search.db";
 /// The numbered versions of the main file's schema.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]
@@ -139,6 +146,23 @@ impl Store for EmbeddedStore {
 
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
         self.readers.read(|db| find::delivery(db, id))
+    }
+
+    fn notices(&self, after: NoticesAfter) -> Result<Notices, StoreError> {
+        let index = self.search.index(notices::look(&after.app));
+        self.readers.read(|db| notices::after(db, &index, after))
+    }
+
+    fn find_replays(&self, page: Page) -> Result<Vec<Replay>, StoreError> {
+        self.readers.read(|db| replays::find(db, page))
+    }
+
+    fn replay(&self, id: RowKey) -> Result<Option<Replay>, StoreError> {
+        self.readers.read(|db| replays::one(db, id))
+    }
+
+    fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError> {
+        self.readers.read(|db| replays::selected(db, replay, from, limit))
     }
 
     fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns,
+    NumberColumns, ReplayColumns,
 };
 
 /// The statements of the write path.
@@ -18,6 +18,7 @@ pub(super) struct WriteSql {
     pub(super) event: String,
     pub(super) cdr: String,
     pub(super) attempt: String,
+    pub(super) replay: String,
     pub(super) audit: String,
 }
 
@@ -43,6 +44,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
         columns = column_list("", AttemptColumns::NAMES),
         values = parameters(2, AttemptColumns::NAMES.len()),
     ),
+    replay: put("replay", ReplayColumns::NAMES),
     audit: insert("audit", AuditColumns::NAMES),
 });
 

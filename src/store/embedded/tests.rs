@@ -10,12 +10,13 @@ use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
 use crate::domain::delivery::NoticeKind;
 use crate::domain::id::RowKey;
+use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
 use crate::store::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    Notices, NoticesAfter, Page, Retention,
 };
 use crate::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -94,6 +95,22 @@ impl Store for CaughtUp {
 
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
         self.0.delivery(id)
+    }
+
+    fn notices(&self, after: NoticesAfter) -> Result<Notices, StoreError> {
+        self.0.notices(after)
+    }
+
+    fn find_replays(&self, page: Page) -> Result<Vec<Replay>, StoreError> {
+        self.0.find_replays(page)
+    }
+
+    fn replay(&self, id: RowKey) -> Result<Option<Replay>, StoreError> {
+        self.0.replay(id)
+    }
+
+    fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError> {
+        self.0.selected(replay, from, limit)
     }
 
     fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {

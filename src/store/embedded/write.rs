@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::replays;
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
 use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
@@ -38,6 +39,8 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
             execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
             return put_standing(db, delivery, delivery.due);
         }
+        Write::Replay(replay) => return replays::put(db, replay),
+        Write::Selected { replay, deliveries } => return replays::select(db, *replay, deliveries),
         Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())

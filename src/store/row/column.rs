@@ -15,6 +15,7 @@ use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::{ReleasedBy, StateCode};
+use crate::domain::replay::Phase;
 use crate::domain::time::Timestamp;
 
 /// A caller whose number the network hid, where a number would stand.
@@ -170,6 +171,7 @@ words! {
     Stage: Stage::as_str, Stage::from_str;
     State: State::as_str, State::from_str;
     NoticeKind: NoticeKind::as_str, NoticeKind::from_str;
+    Phase: Phase::as_str, Phase::from_str;
     UnbindCause: UnbindCause::as_str, UnbindCause::from_str;
     ReleasedBy: ReleasedBy::as_str, ReleasedBy::from_str;
     Basis: basis_word, basis_of_word;

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Unusable;
+use super::{RFC3339, Unusable, rfc3339};
+use crate::domain::time::Timestamp;
 
 /// The members of one object that have not been read yet.
 #[derive(Debug, Default)]
@@ -59,6 +60,22 @@ impl Members {
     /// A text that must be there.
     pub fn required_text(&mut self, name: &str) -> Result<String, Unusable> {
         self.text(name)?.ok_or_else(|| self.wrong(name, "is missing"))
+    }
+
+    /// One of some words.
+    pub fn word<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Option<T>,
+        words: &str,
+    ) -> Result<Option<T>, Unusable> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        read(&text).map(Some).ok_or_else(|| self.wrong(name, format!("must be {words}")))
+    }
+
+    /// An instant in RFC 3339.
+    pub fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Unusable> {
+        self.word(name, rfc3339, RFC3339)
     }
 
     /// A text or `null`: absent is `None`, `null` is `Some(None)`.

@@ -9,10 +9,11 @@ pub mod members;
 pub mod number;
 pub mod params;
 pub mod record;
+pub mod replay;
 
 use serde::Serialize;
 
-use super::time_text::format_rfc3339_millis;
+use super::time_text::{format_rfc3339_millis, parse_switch_time};
 use crate::domain::number::{CallingParty, E164};
 use crate::domain::time::Timestamp;
 
@@ -66,6 +67,15 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// Where the next portion begins; `None` = this was the last.
     pub next_cursor: Option<String>,
+}
+
+/// What a time must be.
+const RFC3339: &str = "a time in RFC 3339, such as 2026-01-02T03:04:05Z";
+
+/// Reads an instant in RFC 3339.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    // A switch may also send seconds since 1970; an operator may not.
+    text.contains('-').then(|| parse_switch_time(text)).flatten()
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {

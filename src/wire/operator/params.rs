@@ -3,12 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Unusable;
+use super::{RFC3339, Unusable, rfc3339};
 use crate::domain::area::AreaCode;
 use crate::domain::id::RowKey;
 use crate::domain::number::{E164, XNumber};
 use crate::domain::time::Timestamp;
-use crate::wire::time_text::parse_switch_time;
 
 /// Most rows in one answer.
 pub const LIMIT_MAX: usize = 1_000;
@@ -91,11 +90,7 @@ impl Params {
     /// An instant in RFC 3339.
     pub fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Unusable> {
         // A bare plus of an offset arrives as a blank.
-        let read = |text: &str| {
-            let text = text.replace(' ', "+");
-            text.contains('-').then(|| parse_switch_time(&text)).flatten()
-        };
-        self.word(name, read, "a time in RFC 3339, such as 2026-01-02T03:04:05Z")
+        self.word(name, |text| rfc3339(&text.replace(' ', "+")), RFC3339)
     }
 
     /// How many rows the answer may have.

@@ -315,3 +315,34 @@ fn a_delivery_comes_out_as_it_went_in() {
         assert_eq!(Waiting::from(whole).delivery(), whole);
     }
 }
+
+#[test]
+fn r14_what_can_wait_comes_after_everything_that_is_due_and_leaves_half_of_every_limit_free() {
+    let limits = Limits { in_flight: 8, per_app: 6, ..AMPLE };
+    let mut dispatch = Dispatch::new(limits);
+    assert_eq!(dispatch.room_to_spare(endpoint(1)), 2, "half of the four that an endpoint begins with");
+    enqueue(&mut dispatch, 1, 1, 1, at(0));
+    assert_eq!((dispatch.room_to_spare(endpoint(1)), dispatch.room_to_spare(endpoint(2))), (0, 2));
+    let started = dispatch.start(at(0), 1);
+    assert_eq!(dispatch.room_to_spare(endpoint(1)), 1);
+    let cdrs = Endpoint { kind: NoticeKind::Cdr, ..endpoint(1) };
+    assert_eq!(dispatch.room_to_spare(cdrs), 2, "of three that half of the app's limit leaves");
+    for app in 2..=4 {
+        enqueue(&mut dispatch, app, app.into(), 1, at(0));
+    }
+    dispatch.start(at(0), 10);
+    assert_eq!((dispatch.room_to_spare(endpoint(1)), dispatch.room_to_spare(endpoint(9))), (0, 0));
+    succeed(&mut dispatch, started[0], at(0));
+    assert_eq!(dispatch.room_to_spare(endpoint(9)), 1);
+}
+
+#[test]
+fn r14_who_wants_to_be_left_alone_is_given_nothing_that_can_wait_and_a_suspect_its_share() {
+    let mut dispatch = Dispatch::new(AMPLE);
+    make_suspect(&mut dispatch, 1, 1);
+    assert_eq!(dispatch.room_to_spare(endpoint(1)), 4);
+    enqueue(&mut dispatch, 2, 2, 1, at(0));
+    let started = dispatch.start(at(0), 1);
+    let _ = fail(&mut dispatch, started[0], Signal::Gone, at(0));
+    assert_eq!(dispatch.room_to_spare(endpoint(2)), 0);
+}

@@ -51,13 +51,14 @@ pub(super) enum Field {
     EndedX = 8,
     EndedParty = 9,
     EndedBinding = 10,
+    DeliveryApp = 11,
 }
 
 impl Field {
     const fn source(self) -> Source {
         match self {
             Self::CdrX | Self::CdrParty | Self::CdrSubscription | Self::CdrSession => Source::Cdr,
-            Self::DeliverySession => Source::Delivery,
+            Self::DeliverySession | Self::DeliveryApp => Source::Delivery,
             Self::CallX | Self::CallSession => Source::Closing,
             Self::EndedX | Self::EndedParty | Self::EndedBinding => Source::Ended,
         }
@@ -240,6 +241,32 @@ impl Index<'_> {
             Some(over) => over.map(drop),
             None => walked.map_err(only_the_index),
         }
+    }
+
+    /// The ids of the rows looked for above the key `after` and as far as the index reaches, oldest first, at most
+    /// `limit`.
+    pub(super) fn rising(&self, after: i64, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let mut ids = Vec::new();
+        let risen = self.search.readers.read(|db| {
+            let days = "SELECT entries FROM day WHERE day BETWEEN ?1 AND ?2 ORDER BY day";
+            let bounds = [Value::Int(day_of(after)), Value::Int(day_of(self.reached))];
+            for table in gather(db, days, bounds, table_name)? {
+                let sql = format!(
+                    "SELECT id FROM {table} WHERE field = ?1 AND value = ?2 AND id > ?3 AND id <= ?4 \
+                     ORDER BY id LIMIT ?5"
+                );
+                let left = i64::try_from(limit - ids.len()).unwrap_or(i64::MAX);
+                let (field, value) = (Value::Int(self.look.field as i64), self.look.value.clone());
+                let values = [field, value, Value::Int(after), Value::Int(self.reached), Value::Int(left)];
+                ids.extend(gather(db, &sql, values, |cells| cells.column::<i64>("id"))?);
+                if ids.len() >= limit {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        risen.map_err(only_the_index)?;
+        Ok(ids)
     }
 
     /// The newest ids in `from..before` of one day.

@@ -23,7 +23,7 @@ pub(super) const ROWS_MAX: usize = 20_000;
 /// shortly before a crash are met again within it; moving a row twice changes nothing.
 const OVERLAP: Duration = Duration::from_secs(600);
 /// The numbered versions of the index's schema.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
 
 impl Source {
     const fn name(self) -> &'static str {
@@ -42,7 +42,7 @@ impl Source {
                 "SELECT id, id, x, caller, destination, subscription, session FROM cdr \
                  WHERE id > ?1 ORDER BY id LIMIT ?2"
             }
-            Self::Delivery => "SELECT id, id, session FROM delivery WHERE id > ?1 ORDER BY id LIMIT ?2",
+            Self::Delivery => "SELECT id, id, session, app FROM delivery WHERE id > ?1 ORDER BY id LIMIT ?2",
             Self::Closing => {
                 "SELECT g.key, c.key, iif(c.app IS NULL, NULL, c.called), c.session \
                  FROM closing g CROSS JOIN call c ON c.key = g.call WHERE g.key > ?1 ORDER BY g.key LIMIT ?2"
@@ -59,7 +59,7 @@ impl Source {
             Self::Cdr => {
                 &[Field::CdrX, Field::CdrParty, Field::CdrParty, Field::CdrSubscription, Field::CdrSession]
             }
-            Self::Delivery => &[Field::DeliverySession],
+            Self::Delivery => &[Field::DeliverySession, Field::DeliveryApp],
             Self::Closing => &[Field::CallX, Field::CallSession],
             Self::Ended => &[Field::EndedX, Field::EndedParty, Field::EndedParty, Field::EndedBinding],
         }
