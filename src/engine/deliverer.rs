@@ -135,7 +135,8 @@ impl Deliverer {
         let lateness = began.since(delivery.due).as_secs_f64();
         self.shared.metrics.push_lateness_seconds.observe(lateness);
         let (attempt, signal, address) = if let Some(url) = url_of(&app, delivery.kind) {
-            let push = push_of(&delivery, &app, url, body, began);
+            let id = delivery.id.get().to_string();
+            let push = push_to(&app, url, Bytes::from_owner(body), id, began);
             let pushed = self.outbound.post(&push, began, random::nonce()).await;
             if self.is_own_trouble(&pushed) {
                 let mut dispatch = self.shared.dispatch();
@@ -213,7 +214,14 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
     }
 }
 
-fn push_of(delivery: &Delivery, app: &CustomerApp, url: &str, body: Arc<[u8]>, now: Timestamp) -> Push {
+/// A push to an app as its settings are at `now`.
+pub(super) fn push_to(
+    app: &CustomerApp,
+    url: &str,
+    body: Bytes,
+    delivery_id: String,
+    now: Timestamp,
+) -> Push {
     Push {
         url: url.to_owned(),
         app_key: app.key.clone(),
@@ -221,8 +229,8 @@ fn push_of(delivery: &Delivery, app: &CustomerApp, url: &str, body: Arc<[u8]>, n
         scheme: app.push_scheme,
         standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(app, now)),
         tls: app.callback_tls.clone(),
-        body: Bytes::from_owner(body),
-        delivery_id: delivery.id.get().to_string(),
+        body,
+        delivery_id,
     }
 }
 
@@ -246,7 +254,7 @@ fn not_pushed(at: Timestamp, why: &str) -> Attempt {
 }
 
 /// The record of a push, and what it shows. It succeeded with exactly 200, or any 2xx if the app says so.
-fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> (Attempt, Signal) {
+pub(super) fn recorded(at: Timestamp, url: &str, pushed: &Pushed, accept_any_2xx: bool) -> (Attempt, Signal) {
     let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
     let failure = match &pushed.outcome {
         PushOutcome::Answered(200) => None,

@@ -14,6 +14,7 @@ pub mod replays;
 mod reports;
 mod settings;
 mod start;
+mod test_pushes;
 mod timekeeper;
 mod writer;
 
@@ -32,6 +33,8 @@ use self::job::{
 pub use self::ledger::LedgerRules;
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
+pub use self::test_pushes::TestPush;
+use self::test_pushes::Tester;
 use crate::clock::{Clock, JumpWatch};
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
@@ -154,6 +157,7 @@ impl Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     inbox: mpsc::Sender<Job>,
+    tester: Arc<Tester>,
 }
 
 impl Engine {
@@ -248,6 +252,13 @@ impl Engine {
         self.ask(|answer| Job::Redeliver(delivery, who, answer)).await
     }
 
+    /// Pushes a marked test notice to every URL of an app, once, and tells what each answered.
+    pub async fn test_callbacks(&self, who: Who, app: &CustomerApp) -> Result<Vec<TestPush>, Unserved> {
+        let noted = SettingChange::Noted { action: "app.testCallback", subject: app.key.to_string() };
+        self.change(who, noted).await?.expect("what is only noted is never refused");
+        Ok(self.tester.push_all(&self.shared, app).await)
+    }
+
     /// Makes, pauses or resumes a replay. Answers the replay after it.
     pub async fn replay(
         &self,
@@ -335,6 +346,7 @@ mod tests {
     use crate::domain::id::PublicIds;
     use crate::domain::number::CallingParty;
     use crate::domain::sample::{at, number};
+    use crate::outbound::{Outbound, OutboundSettings};
     use crate::store::embedded::EmbeddedStore;
 
     /// Only the handle: nobody writes.
@@ -344,7 +356,8 @@ mod tests {
         let limits = PushLimits { in_flight: 1, per_app: 1, ..PushLimits::default() };
         let (clock, _) = Clock::manual(at(0));
         let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
-        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0 }
+        let tester = Arc::new(Tester::new(Outbound::new(OutboundSettings::default()).unwrap()));
+        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0, tester }
     }
 
     #[test]

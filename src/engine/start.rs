@@ -10,6 +10,7 @@ use tracing::{error, info};
 use super::deliverer::Deliverer;
 use super::ledger::{Ledger, LedgerRules, Timetable};
 use super::load::Progress;
+use super::test_pushes::Tester;
 use super::writer::Writer;
 use super::{Engine, INBOX_MAX, PushLimits, Shared, timekeeper};
 use crate::clock::Clock;
@@ -83,6 +84,7 @@ pub fn start(
     let writer = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run())?;
     let timekeeper = tokio::spawn(timekeeper::run(Arc::clone(&shared), inbox.downgrade(), times));
     let (stop_pushing, stop) = watch::channel(false);
+    let tester = Arc::new(Tester::new(outbound.clone()));
     let pusher = Deliverer {
         shared: Arc::clone(&shared),
         writer: inbox.clone(),
@@ -91,7 +93,7 @@ pub fn start(
         own_trouble: AtomicBool::new(false),
     };
     let deliverer = tokio::spawn(pusher.run(stop));
-    let engine = Engine { shared, inbox };
+    let engine = Engine { shared, inbox, tester };
     Ok(Running { engine, stop_pushing, deliverer, timekeeper, writer })
 }
 

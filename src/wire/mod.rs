@@ -13,4 +13,5 @@ pub mod notices;
 pub mod operator;
 pub mod result_code;
 pub mod switch;
+pub mod test_notice;
 pub mod time_text;

@@ -1,11 +1,13 @@
 //! `kill -9` in the middle of a bind storm, and of pushes: what was acknowledged is there after the restart.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use privnum::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::world::http::soon;
 use crate::world::process::Process;
 use crate::world::{A, AXB, B, Customer, FEE, Pushed, Reaction, STATUS, Switch, World, X, configuration};
 
@@ -89,4 +91,43 @@ async fn pushes_of_an_acknowledged_report_survive_kill_9() {
     assert_eq!(told, ["callin", "callout", "alerting", "answer", "disconnect"]);
     assert_eq!(pushes[0].body, under_way.body, "what was under way is pushed again");
     assert_eq!(world.receiver.next(FEE).await.json()["feeLst"][0]["ulFailReason"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_survives_kill_9_counts_exactly_and_pushes_all_it_selects() {
+    const CALLS: usize = 60;
+    let (world, app) = prepared().await;
+    let mut process = Process::serve(world.dir.path());
+    app.of(&process).bind_axb(X, A, B).await;
+    let calls: Vec<_> = (0..CALLS).map(|call| Switch::callin(&format!("call-{call}"), A, X)).collect();
+    assert_eq!(process.switch().report(&json!(calls)).await, [CALLS as u64, 0, 0]);
+    let mut first = BTreeSet::new();
+    while first.len() < CALLS {
+        first.insert(world.receiver.next(STATUS).await.body);
+    }
+    let made =
+        process.operator().ask("POST", "replays", &json!({"kind": "event", "ratePerSecond": 50})).await;
+    assert_eq!(made.status, 202, "{}", made.text());
+    assert_eq!(made.json()["total"], CALLS);
+    let mut again = BTreeSet::new();
+    for killed_after in [CALLS / 4, CALLS / 2, CALLS] {
+        while again.len() < killed_after {
+            again.insert(world.receiver.next(STATUS).await.body);
+        }
+        process.kill();
+        drop(process);
+        process = Process::serve(world.dir.path());
+    }
+    assert_eq!(again, first);
+    let path = format!("replays/{}", made.member("id"));
+    soon(async {
+        loop {
+            let replay = process.operator().ask("GET", &path, &Value::Null).await.json();
+            assert_eq!((&replay["total"], &replay["gone"]), (&json!(CALLS), &json!(0)));
+            if replay["state"] == "finished" {
+                return assert_eq!(replay["done"], CALLS);
+            }
+        }
+    })
+    .await;
 }

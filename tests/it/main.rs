@@ -14,6 +14,7 @@ mod crash;
 mod documents;
 mod examples;
 mod hostile;
+mod notices;
 mod operator;
 mod outage;
 mod outbound;

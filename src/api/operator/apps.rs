@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use super::deliveries::attempt;
 use super::{Asked, Fault, OPERATOR, OperatorApi};
 use crate::api::json;
 use crate::domain::customer::{CallbackTls, CustomerApp};
 use crate::domain::id::AppKey;
 use crate::domain::setting::{AppChange, AppSetting};
 use crate::engine::job::SettingChange;
-use crate::engine::{TlsSettingFault, check_callback_tls, random};
+use crate::engine::{TestPush, TlsSettingFault, check_callback_tls, random};
 use crate::http::Reply;
 use crate::wire::operator::app::{AppAnswer, Drawn, Rotated, app_patch, keep_old_secret, new_app};
+use crate::wire::operator::members::Members;
 use crate::wire::operator::params::cursor;
+use crate::wire::operator::record::{TestPushAnswer, TestedAnswer};
 use crate::wire::operator::{Listed, Unusable};
 
 /// The list that a cursor belongs to.
@@ -73,6 +76,19 @@ impl OperatorApi {
         let change = AppChange::RotateSecret { secret, keep_old };
         let app = self.engine.change_app(OPERATOR, app.no, change).await?;
         Ok(json(200, &Rotated::of(&app)))
+    }
+
+    /// A test push to every URL of the app, all at once; answered when all have ended.
+    pub(super) async fn test_callback(&self, key: &str, asked: Asked) -> Result<Reply, Fault> {
+        asked.params.finish()?;
+        Members::of_optional_body(&asked.body)?.finish()?;
+        let made = self.engine.test_callbacks(OPERATOR, &*self.app(key)?).await?;
+        let shown = |push: TestPush| TestPushAnswer {
+            setting: push.notice.setting,
+            kind: push.notice.kind,
+            attempt: attempt(push.attempt),
+        };
+        Ok(json(200, &TestedAnswer { items: made.into_iter().map(shown).collect() }))
     }
 
     /// The app with this key.

@@ -64,7 +64,7 @@ impl OperatorApi {
     }
 }
 
-fn attempt(attempt: Attempt) -> AttemptAnswer {
+pub(super) fn attempt(attempt: Attempt) -> AttemptAnswer {
     let total = ("total".to_owned(), attempt.took_ms.into());
     let parts = attempt.timings.into_iter().map(|(name, millis)| (name.into(), millis.into()));
     AttemptAnswer {

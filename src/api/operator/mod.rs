@@ -116,6 +116,7 @@ impl OperatorApi {
             ("POST", ["apps", key, "suspend"]) => self.suspend_app(key, true, asked).await,
             ("POST", ["apps", key, "resume"]) => self.suspend_app(key, false, asked).await,
             ("POST", ["apps", key, "rotateSecret"]) => self.rotate_secret(key, asked).await,
+            ("POST", ["apps", key, "testCallback"]) => self.test_callback(key, asked).await,
             ("POST", ["numbers"]) => self.add_numbers(asked).await,
             ("GET", ["numbers"]) => self.list_numbers(asked).await,
             ("GET", ["numbers", number]) => self.show_number(number, asked),

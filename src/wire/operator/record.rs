@@ -75,6 +75,23 @@ pub struct AttemptAnswer {
     pub failure: Option<Box<str>>,
 }
 
+/// One test push: which setting holds the URL, and what came of it.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the members are those of proto-docs/operator.md")]
+pub struct TestPushAnswer {
+    pub setting: &'static str,
+    pub kind: &'static str,
+    #[serde(flatten)]
+    pub attempt: AttemptAnswer,
+}
+
+/// The answer to a test of callbacks.
+#[derive(Debug, Serialize)]
+pub struct TestedAnswer {
+    /// One push per URL.
+    pub items: Vec<TestPushAnswer>,
+}
+
 /// The body of a delivery as it stands, byte for byte.
 pub fn frozen_body(body: &[u8]) -> Box<RawValue> {
     let text = String::from_utf8_lossy(body).into_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{all_pages, assert_refused, audit, each, get};
-use crate::world::{A, AXB, B, World, X};
+use crate::world::{A, AXB, B, FEE, NUMBER_STATUS, Reaction, STATUS, World, X};
 
 const KEY: &str = "demoAppKey00000000000000000001";
 
@@ -193,4 +193,53 @@ async fn calls_of_a_suspended_app_are_rejected_until_it_is_resumed() {
     assert_eq!(world.switch().route("call-1", A, X).await["action"], "reject");
     world.suspend(&app, false).await;
     assert_eq!(world.switch().route("call-2", A, X).await["action"], "connect");
+}
+
+#[tokio::test]
+async fn a_test_push_goes_to_every_url_and_the_answers_are_told() {
+    let (world, app) = World::axb().await;
+    let operator = world.operator();
+    world.change_app(&app, &json!({"smsControlUrl": "http://127.0.0.1:1/block"})).await;
+    world.receiver.react(FEE, Reaction::Answer(503, "come back later"));
+    let tested = operator.ask("POST", &format!("apps/{}/testCallback", app.key), &Value::Null).await;
+    assert_eq!(tested.status, 200, "{}", tested.text());
+    let tested = tested.json();
+    let settings = ["callStatusUrl", "cdrUrl", "numberStatusUrl", "smsControlUrl"];
+    assert_eq!(each(&tested, "setting"), settings);
+    assert_eq!(each(&tested, "kind"), ["event", "cdr", "numStatus", "sms"]);
+    let item = |at: usize| &tested["items"][at];
+    assert_eq!((&item(0)["status"], &item(0)["failure"]), (&json!(200), &Value::Null));
+    assert_eq!(item(0)["url"], world.receiver.url(STATUS));
+    assert_eq!(item(0)["address"], world.receiver.address.to_string());
+    assert!(item(0)["timings"]["total"].is_u64(), "{tested}");
+    assert_eq!((&item(1)["status"], &item(1)["answer"]), (&json!(503), &json!("come back later")));
+    assert_eq!(item(1)["failure"], "answered 503, expected 200");
+    assert!(item(3)["failure"].as_str().unwrap().contains("refused"), "{tested}");
+
+    let event = world.receiver.next(STATUS).await;
+    let session = event.json()["statusInfo"]["sessionId"].as_str().unwrap().to_owned();
+    assert!(session.starts_with("test-"), "{session}");
+    assert!(event.header("x-wsse").contains(&format!("Username=\"{}\"", app.key)));
+    assert_eq!(world.receiver.next(FEE).await.json()["feeLst"][0]["sessionId"], json!(session));
+    assert_eq!(world.receiver.next(NUMBER_STATUS).await.json()["eventType"], "numStatus");
+
+    assert_eq!(get(&operator, "deliveries").await["items"], json!([]), "they are no deliveries");
+    assert_eq!(audit(&operator).await[0], ("app.testCallback".into(), app.key.clone(), String::new()));
+    world.advance(Duration::from_secs(24 * 3_600)).await;
+    assert_eq!(world.receiver.left(), [], "nothing is repeated");
+}
+
+#[tokio::test]
+async fn a_test_of_an_app_without_urls_pushes_nothing_and_one_of_no_app_is_refused() {
+    let world = World::new().await;
+    let operator = world.operator();
+    let none = json!({"callStatusUrl": null, "cdrUrl": null, "numberStatusUrl": null});
+    let app = world.app("AX", &none).await;
+    let path = format!("apps/{}/testCallback", app.key);
+    let tested = operator.ask("POST", &path, &json!({})).await;
+    assert_eq!((tested.status, tested.json()), (200, json!({"items": []})));
+    let refused = operator.ask("POST", &path, &json!({"url": "http://127.0.0.1/"})).await;
+    assert_refused(&refused, 400, "invalid_request", Some("url"));
+    let refused = operator.ask("POST", "apps/nobody/testCallback", &Value::Null).await;
+    assert_refused(&refused, 404, "app_not_found", None);
 }

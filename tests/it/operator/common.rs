@@ -10,7 +10,7 @@ use crate::world::{AXB, Operator, World};
 async fn everything_but_health_and_metrics_needs_a_live_token() {
     let world = World::new().await;
     let operator = world.operator();
-    for path in ["apps", "numbers", "bindings", "calls", "cdrs", "deliveries", "audit", "bans"] {
+    for path in ["apps", "numbers", "bindings", "calls", "cdrs", "deliveries", "replays", "audit", "bans"] {
         for headers in [vec![], vec![("Authorization".to_owned(), "Bearer wrong".to_owned())]] {
             let bytes = request("GET", &format!("/operator/v1/{path}"), &headers, b"");
             assert_refused(&exchange(operator.address(), bytes).await, 401, "unauthorized", None);
@@ -33,7 +33,7 @@ async fn what_is_no_uri_of_this_api_is_not_found() {
         ("DELETE", "apps"),
         ("PUT", "apps/key"),
         ("GET", "apps/key/suspend"),
-        ("POST", "replays"),
+        ("POST", "replays/1/stop"),
         ("GET", "numbers/8617000000001/more/still"),
     ] {
         assert_refused(&world.operator().ask(method, path, &Value::Null).await, 404, "not_found", None);
@@ -61,6 +61,8 @@ async fn a_parameter_that_is_unknown_or_cannot_be_used_is_refused_by_its_name() 
         ("cdrs?to=2026-13-01T00:00:00Z", "to"),
         ("deliveries?state=lost", "state"),
         ("deliveries?kind=sms", "kind"),
+        ("replays?state=running", "state"),
+        ("replays?cursor=YXVkaXQgMQ", "cursor"),
         ("audit?from=2026-01-01T00:00:00Z", "from"),
         ("bans?cursor=YmFucyAx", "cursor"),
         ("bans?limit=5&limit=6", "limit"),

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use super::{Addresses, Switch};
+use super::{Addresses, Operator, Switch};
 
 /// `privnum serve` on the configuration `privnum.toml` in a folder. Killed when dropped.
 pub struct Process {
@@ -36,6 +36,10 @@ impl Process {
 
     pub fn switch(&self) -> Switch {
         Switch(self.addresses.clone())
+    }
+
+    pub fn operator(&self) -> Operator {
+        Operator(self.addresses.clone())
     }
 
     /// Sends a signal by its name, such as `HUP`.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::domain::id::RowKey;
+use crate::domain::delivery::NoticeKind;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164};
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, at, cdr, key, number, x};
 use crate::store::embedded::{EmbeddedStore, SEARCH_FILE};
-use crate::store::query::{CdrFilter, Page, Retention, Span};
+use crate::store::query::{CdrFilter, NoticesAfter, Page, Retention, Span};
 use crate::store::{Batch, Store, Write};
 
 fn open(dir: &TempDir) -> EmbeddedStore {
@@ -119,6 +120,68 @@ fn a_day_is_dropped_whole_once_no_retention_needs_it() {
     store_cdrs(&store, [30 + 2 * DAY_SECS]);
     store.search.catch_up().unwrap();
     assert_eq!(of_party(&store, number(2)), [key(30 + 2 * DAY_SECS)]);
+}
+
+fn queue(store: &EmbeddedStore, app: u32, secs: impl IntoIterator<Item = u64>) {
+    let writes = secs.into_iter().map(|secs| sample::queued(sample::delivery(secs, app, NoticeKind::Event)));
+    store.commit(&Batch { writes: writes.collect() }).unwrap();
+}
+
+fn notices(store: &EmbeddedStore, app: u32, after: Option<RowKey>) -> (Vec<RowKey>, Option<RowKey>) {
+    let asked = NoticesAfter { app: AppNo(app), after, limit: 10, bytes_max: 1_000_000 };
+    let found = store.notices(asked).unwrap();
+    (found.notices.iter().map(|notice| notice.id).collect(), found.reached)
+}
+
+#[test]
+fn while_the_index_is_behind_a_reader_of_notices_comes_along_in_bounded_steps() {
+    const OTHERS: u64 = 30_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let _the_index_stands_still = super::lock(&store.search.mover);
+    queue(&store, 2, 10..10 + OTHERS);
+    queue(&store, 1, [10 + OTHERS]);
+    let (found, reached) = notices(&store, 1, None);
+    assert_eq!((found, reached), (vec![], Some(key(10 + 19_999))));
+    assert_eq!(notices(&store, 1, reached), (vec![key(10 + OTHERS)], Some(key(10 + OTHERS))));
+    assert_eq!(notices(&store, 2, None).0.len(), 10, "who has much is not held up");
+}
+
+#[test]
+fn notices_in_the_index_and_not_yet_in_it_are_given_together_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    queue(&store, 1, [10, 11]);
+    store.search.catch_up().unwrap();
+    let _the_index_stands_still = super::lock(&store.search.mover);
+    queue(&store, 1, [12, 13]);
+    assert_eq!(notices(&store, 1, None), ([10, 11, 12, 13].map(key).into(), Some(key(13))));
+    assert_eq!(notices(&store, 1, Some(key(12))), (vec![key(13)], Some(key(13))));
+}
+
+#[test]
+fn an_index_of_version_1_learns_the_apps_of_deliveries() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    queue(&store, 1, [10, 11]);
+    store.search.catch_up().unwrap();
+    drop(store);
+    let index = rusqlite::Connection::open(dir.path().join(SEARCH_FILE)).unwrap();
+    let table: String = index.query_row("SELECT entries FROM day", [], |row| row.get(0)).unwrap();
+    index.execute_batch(&format!("DELETE FROM {table} WHERE field = 11; PRAGMA user_version = 1;")).unwrap();
+    drop(index);
+    let store = open(&dir);
+    store.search.catch_up().unwrap();
+    assert_eq!(notices(&store, 1, None).0, [key(10), key(11)]);
+    let count: i64 = store
+        .search
+        .readers
+        .read(|db| {
+            let sql = format!("SELECT count(*) FROM {table} WHERE field = 11");
+            Ok(db.query_row(&sql, [], |row| row.get(0))?)
+        })
+        .unwrap();
+    assert_eq!(count, 2);
 }
 
 proptest! {
