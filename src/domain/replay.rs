@@ -70,7 +70,7 @@ impl Phase {
     }
 
     /// Inverse of [`Phase::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Running, Self::Paused, Self::Finished].into_iter().find(|phase| phase.as_str() == word)
     }
 }
@@ -406,7 +406,7 @@ mod tests {
                     taken += u64::from(count);
                     open.took(id, count, now);
                 }
-                let most = now.since(NOON).as_millis() as u64 * u64::from(per_second) / 1_000;
+                let most = (now.millis() - NOON.millis()) * u64::from(per_second) / 1_000;
                 prop_assert!(taken <= most + u64::from(PORTION_MAX), "{taken} in {:?}", now.since(NOON));
             }
         }

@@ -38,23 +38,22 @@ impl Default for Readers {
     }
 }
 
-/// The right of one app to read. Given back when dropped.
+/// That an app reads, or waits to. It may do so again when this is dropped.
 #[derive(Debug)]
-struct Seat {
+struct Reading {
     readers: Arc<Readers>,
     app: AppNo,
-    _seat: Option<OwnedSemaphorePermit>,
 }
 
 impl Readers {
     /// Waits for a seat, in order of arrival; each app waits for one at most. `None`: the app reads already.
-    async fn seat(self: &Arc<Self>, app: AppNo) -> Option<Seat> {
+    async fn seat(self: &Arc<Self>, app: AppNo) -> Option<(Reading, OwnedSemaphorePermit)> {
         if !self.apps().insert(app) {
             return None;
         }
-        let mut seat = Seat { readers: Arc::clone(self), app, _seat: None };
-        seat._seat = Arc::clone(&self.seats).acquire_owned().await.ok();
-        Some(seat)
+        let reading = Reading { readers: Arc::clone(self), app };
+        let seat = Arc::clone(&self.seats).acquire_owned().await.ok()?;
+        Some((reading, seat))
     }
 
     fn apps(&self) -> MutexGuard<'_, HashSet<AppNo>> {
@@ -62,7 +61,7 @@ impl Readers {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Reading {
     fn drop(&mut self) {
         self.readers.apps().remove(&self.app);
     }

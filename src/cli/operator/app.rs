@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::list::{Listing, Paging};
 use super::output::Details;
 use super::table::Kind;
+use super::test_callback;
 use super::word::{second, with_distance, yes};
 use crate::domain::time::Timestamp;
 
@@ -51,6 +52,12 @@ pub enum Command {
     /// End a suspension.
     #[command(after_help = "Example:\n  privnum app resume taxi")]
     Resume {
+        /// The app's key.
+        app_key: String,
+    },
+    /// Push a marked test notice to every URL of the app, and show what each answered.
+    #[command(after_help = "Example:\n  privnum app test-callback taxi")]
+    TestCallback {
         /// The app's key.
         app_key: String,
     },
@@ -257,6 +264,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
             let answer = shell.client.order(&["apps", &app_key, "resume"]).await?;
             shell.show(&answer, details)
         }
+        Command::TestCallback { app_key } => test_callback::run(shell, &app_key).await,
         Command::RotateSecret { app_key, keep_old_for_secs } => {
             let body = json!({ "keepOldForSecs": keep_old_for_secs });
             let answer =

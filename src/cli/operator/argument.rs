@@ -76,8 +76,13 @@ pub struct Period {
 impl Period {
     /// Adds it to a query.
     pub(super) fn within(&self, query: Query, shell: &Shell) -> Query {
-        let told = |when: Option<When>| when.map(|when| when.told(shell.now));
-        query.with("from", told(self.from)).with("to", told(self.to))
+        let [from, to] = self.bounds(shell.now);
+        query.with("from", from).with("to", to)
+    }
+
+    /// `from` and `to`, as the gateway reads them.
+    pub(super) fn bounds(&self, now: Timestamp) -> [Option<String>; 2] {
+        [self.from, self.to].map(|when| when.map(|when| when.told(now)))
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) struct Delivery {
 
 /// One push.
 #[derive(Debug, Deserialize)]
-struct Attempt {
+pub(super) struct Attempt {
     at: String,
     url: String,
     address: Option<String>,
@@ -109,7 +109,7 @@ struct Attempt {
     timings: Map<String, Value>,
     #[serde(default)]
     answer: String,
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
 pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault> {
@@ -133,7 +133,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
 }
 
 /// The name of a value as the command line and the API write it.
-fn word<T: ValueEnum>(value: Option<T>) -> Option<String> {
+pub(super) fn word<T: ValueEnum>(value: Option<T>) -> Option<String> {
     Some(value?.to_possible_value()?.get_name().to_owned())
 }
 
@@ -149,7 +149,7 @@ async fn show(shell: &mut Shell, id: &str) -> Result<(), Fault> {
     }
     for (at, attempt) in delivery.attempts.iter().enumerate() {
         shell.out.line("")?;
-        shell.out.details(&attempt.details(at + 1))?;
+        shell.out.details(&attempt.details(&format!("Attempt {}", at + 1)))?;
     }
     if let Some(body) = &delivery.body {
         shell.out.line(&format!("\nBody, as it is pushed\n  {}", plain(body.get())))?;
@@ -209,14 +209,15 @@ impl Delivery {
 }
 
 impl Attempt {
-    fn details(&self, number: usize) -> Details {
+    /// Under a heading that begins with `what`.
+    pub(super) fn details(&self, what: &str) -> Details {
         let verdict = match &self.failure {
             None => "delivered".to_owned(),
             Some(failure) => format!("failed: {failure}"),
         };
         let status = self.status.map_or_else(|| "no answer".into(), |status| status.to_string());
         let answer = if self.answer.is_empty() { "(empty)".into() } else { excerpt(&self.answer) };
-        Details::new(format!("Attempt {number}, {} UTC: {verdict}", millisecond(&self.at)))
+        Details::new(format!("{what}, {} UTC: {verdict}", millisecond(&self.at)))
             .with("POST", self.url.as_str())
             .or_dash("address", self.address.as_deref())
             .with("status", status)
@@ -262,7 +263,7 @@ mod tests {
         let attempt = attempt(json!({"at": "2026-01-02T03:04:05.678Z", "url": "https://app.example.com/fee",
             "address": "203.0.113.9:443", "status": 503, "timings": {"total": 31, "connect": 12, "dns": 3},
             "answer": "<h1>busy</h1>\r\n<p>later</p>", "failure": "the status is not 200"}));
-        let text = format!("{:?}", attempt.details(2));
+        let text = format!("{:?}", attempt.details("Attempt 2"));
         for part in [
             "Attempt 2, 2026-01-02 03:04:05.678 UTC: failed: the status is not 200",
             "203.0.113.9:443",

@@ -1,4 +1,4 @@
-//! `privnum app`, `number`, `binding`, `call`, `cdr`, `delivery`, `audit`, `ban`: the operator API from a shell
+//! `privnum app`, `number`, `binding`, `call`, `cdr`, `delivery`, `replay`, `audit`, `ban`: the operator API from a shell
 //! (proto-docs/operator.md).
 //!
 //! A file per command: its arguments, the requests it makes, and what people see of the answers. With `--json`
@@ -20,9 +20,11 @@ mod import;
 mod list;
 mod number;
 mod output;
+mod replay;
 mod rows;
 mod story;
 mod table;
+mod test_callback;
 mod word;
 
 use std::process::ExitCode;
@@ -42,7 +44,7 @@ use crate::domain::time::Timestamp;
 /// What an operator can look at and change in a running gateway.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Customers' applications: create, list, show, change, suspend, resume, rotate-secret.
+    /// Customers' applications: create, list, show, change, suspend, resume, test-callback, rotate-secret.
     App(Remote<app::Command>),
     /// X numbers: add, import, list, show, status, move, remove.
     Number(Remote<number::Command>),
@@ -54,6 +56,8 @@ pub enum Command {
     Cdr(Remote<cdr::Command>),
     /// Notices on their way to the apps: list, show, redeliver.
     Delivery(Remote<delivery::Command>),
+    /// Many deliveries pushed once more: create, list, show, pause, resume.
+    Replay(Remote<replay::Command>),
     /// Who changed what, and when.
     Audit(Remote<audit::Command>),
     /// Addresses that are shut out: list, lift.
@@ -93,6 +97,7 @@ async fn perform(command: Command) -> Result<(), Fault> {
         Command::Call(remote) => call::run(&mut shell, remote.command).await,
         Command::Cdr(remote) => cdr::run(&mut shell, remote.command).await,
         Command::Delivery(remote) => delivery::run(&mut shell, remote.command).await,
+        Command::Replay(remote) => replay::run(&mut shell, remote.command).await,
         Command::Audit(remote) => audit::run(&mut shell, remote.command).await,
         Command::Ban(remote) => ban::run(&mut shell, remote.command).await,
     }?;
@@ -108,6 +113,7 @@ impl Command {
             Self::Call(remote) => &remote.access,
             Self::Cdr(remote) => &remote.access,
             Self::Delivery(remote) => &remote.access,
+            Self::Replay(remote) => &remote.access,
             Self::Audit(remote) => &remote.access,
             Self::Ban(remote) => &remote.access,
         }

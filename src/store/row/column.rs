@@ -171,7 +171,7 @@ words! {
     Stage: Stage::as_str, Stage::from_str;
     State: State::as_str, State::from_str;
     NoticeKind: NoticeKind::as_str, NoticeKind::from_str;
-    Phase: Phase::as_str, Phase::from_str;
+    Phase: Phase::as_str, Phase::from_word;
     UnbindCause: UnbindCause::as_str, UnbindCause::from_str;
     ReleasedBy: ReleasedBy::as_str, ReleasedBy::from_str;
     Basis: basis_word, basis_of_word;

@@ -3,6 +3,7 @@
 mod failures;
 mod lists;
 mod numbers;
+mod replays;
 mod stories;
 
 use std::io::Write as _;
