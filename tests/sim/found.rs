@@ -33,7 +33,7 @@ fn event(world: &World, stage: Stage, sip: Option<u16>) -> CallEvent {
 }
 
 /// Reports stages of a call that nobody is bound for, so that it ends at once.
-fn report(world: &mut World, n: u32, stages: &[Stage]) {
+pub fn report(world: &mut World, n: u32, stages: &[Stage]) {
     let reported = stages.iter().map(|stage| (call(n), event(world, *stage, None))).collect();
     world.hand_in(reported);
     world.write_all();

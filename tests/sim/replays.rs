@@ -1,13 +1,17 @@
 //! Replays of what was delivered, given up or still waits, made and steered at any time.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use privnum::domain::call::Stage;
 use privnum::domain::delivery::State;
 use privnum::domain::id::RowKey;
-use privnum::domain::replay::{Phase, Replay, Selection};
-use privnum::engine::job::ReplayOrder;
+use privnum::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
+use privnum::engine::job::{Job, ReplayOrder};
 use rand::RngExt;
 
+use super::disk::Fault;
+use super::found::report;
 use super::world::World;
 
 impl World {
@@ -61,5 +65,63 @@ impl World {
             let Replay { phase, total, taken, gone, .. } = *replay;
             assert_eq!((phase, taken, replay.done(), gone), (Phase::Finished, total, total, 0));
         }
+    }
+}
+
+/// A world with one notice, whose push is under way, and a replay of it.
+fn one_under_way() -> World {
+    let mut world = World::new(0, None);
+    report(&mut world, 1, &[Stage::Incoming]);
+    assert_eq!(world.start_pushes(1), 1);
+    let deliveries: Vec<RowKey> = world.disk.tables().notices.keys().copied().collect();
+    let (selection, deliveries) = (Selection::default(), deliveries.into());
+    world.replay(ReplayOrder::Create { selection, per_second: PER_SECOND_DEFAULT, deliveries });
+    world.write();
+    world
+}
+
+fn pushes(world: &World) -> usize {
+    world.disk.tables().notices.values().next().unwrap().attempts.len()
+}
+
+/// A push and its count in one batch: what was taken a moment before, in the same batch, must not be overlooked.
+#[test]
+fn a_push_under_way_is_taken_and_counted_in_the_batch_that_records_it() {
+    let mut world = one_under_way();
+    world.inbox.push_back(Job::Tick);
+    world.end_push(0, true);
+    world.write();
+    world.check();
+    assert_eq!((pushes(&world), world.open_replays()), (1, vec![]));
+    world.settle();
+}
+
+#[test]
+fn a_delivery_whose_push_is_recorded_in_the_same_batch_is_taken_in_a_later_one() {
+    let mut world = one_under_way();
+    world.end_push(0, true);
+    world.inbox.push_back(Job::Tick);
+    world.write();
+    world.check();
+    assert_eq!((pushes(&world), world.open_replays()[0].taken), (1, 0));
+    world.settle();
+    assert_eq!(pushes(&world), 2);
+}
+
+#[test]
+fn what_a_failed_batch_would_have_taken_is_taken_once_more_and_pushed_once() {
+    for fault in [Fault::Unavailable, Fault::UnknownLost, Fault::UnknownWritten] {
+        let mut world = one_under_way();
+        world.end_push(0, false);
+        world.write();
+        world.inbox.push_back(Job::Tick);
+        world.disk.fail_next(fault);
+        world.write();
+        world.check();
+        world.advance(Duration::from_secs(2));
+        world.write_all();
+        world.push_everything();
+        assert_eq!((pushes(&world), world.open_replays()), (2, vec![]), "{fault:?}");
+        world.settle();
     }
 }
