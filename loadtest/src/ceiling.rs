@@ -114,7 +114,7 @@ impl Binder {
         }
         let now = self.clock.now();
         let (headers, peer) = (&request.headers, request.peer.ip());
-        let admitted = self.admission.admit(&self.customers, headers, peer, Mode::Axb, now)?;
+        let admitted = self.admission.admit(&self.customers, headers, peer, Some(Mode::Axb), now)?;
         let body = request.read_body(BODY_BYTES_MAX).await.map_err(|_| no_such())?;
         let (wish, wanted) = axb_bind(&Fields::from_json(&body)?)?;
         let XWish::Named(x) = wish else { return Err(no_such()) };

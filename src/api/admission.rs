@@ -75,13 +75,13 @@ impl Admission {
         }
     }
 
-    /// Admits a request for an operation of `mode`, or says with which code it is refused.
+    /// Admits a request for an operation of `mode` (`None` = of every mode), or says with which code it is refused.
     pub fn admit(
         &self,
         customers: &Customers,
         headers: &HeaderMap,
         peer: IpAddr,
-        mode: Mode,
+        mode: Option<Mode>,
         now: Timestamp,
     ) -> Result<Admitted, Rejection> {
         let client = client_ip(peer, headers, &self.rules.trusted_proxies);
@@ -96,7 +96,7 @@ impl Admission {
             self.note_failure(code, client, now);
             Rejection::new(code)
         })?;
-        if app.mode != mode {
+        if mode.is_some_and(|mode| mode != app.mode) {
             return Err(ResultCode::ApiNotAllowed.into());
         }
         self.check_flow(&app, now)?;

@@ -277,7 +277,8 @@ impl Ledger {
         draft.effects.push(Effect::PutNumber(record));
     }
 
-    fn audit(
+    /// Notes who did what.
+    pub(super) fn audit(
         &mut self,
         who: Who,
         action: &str,

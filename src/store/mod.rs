@@ -25,6 +25,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::recording::RecordingFile;
 use crate::domain::time::Timestamp;
 
 /// What was written together is durable together.
@@ -94,6 +95,17 @@ pub enum Write {
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),
+    /// The file of a recording has been stored.
+    Recording(Box<RecordingFile>),
+    /// From `at` on a recording is gone. Nothing happens when there is no such recording.
+    RecordingExpiry {
+        /// The recording's row.
+        recording: RowKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// The file of a recording has been deleted.
+    RecordingRemoved(RowKey),
     /// Who changed what.
     Audit(AuditEntry),
 }
@@ -217,6 +229,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// One delivery with its attempts and body.
     fn delivery(&self, id: RowKey) -> Result<Option<query::DeliveryDetail>, StoreError>;
+
+    /// The recordings with these keys, in that order. Missing ones are left out.
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError>;
+
+    /// Recordings that are gone by `now` and still have a row: at most `limit`, those that expired first.
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError>;
 
     /// The audit, newest first.
     fn find_audit(&self, page: query::Page) -> Result<Vec<AuditEntry>, StoreError>;

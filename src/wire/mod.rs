@@ -10,6 +10,7 @@ pub mod callback;
 pub mod customer;
 pub mod fields;
 pub mod operator;
+pub mod recording;
 pub mod result_code;
 pub mod switch;
 pub mod time_text;

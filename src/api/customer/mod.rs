@@ -3,11 +3,15 @@
 pub mod ax;
 pub mod axb;
 pub mod axe;
+pub mod callstop;
+pub mod recording;
 
 use std::sync::Arc;
 
 use hyper::Method;
+use hyper::header::{HOST, HeaderValue};
 
+pub use self::recording::LinkBase;
 use super::admission::{Admission, Admitted};
 use super::rejection::{Asked, Rejection, rejection};
 use crate::domain::allocation::AreaMatch;
@@ -59,6 +63,10 @@ pub enum Operation {
     QueryAxe,
     /// AXE query v2.0: a page of those on one X.
     ListAxe,
+    /// Link to a recording.
+    LinkRecording,
+    /// Call stop.
+    StopCall,
 }
 
 impl Operation {
@@ -85,16 +93,20 @@ impl Operation {
             "/rest/caas/extendnumber/v1.0" if put => Self::ModifyAxe,
             "/rest/caas/extendnumber/v1.0" if get => Self::QueryAxe,
             "/rest/caas/extendnumber/v2.0" if get => Self::ListAxe,
+            "/rest/provision/voice/record/v1.0" if get => Self::LinkRecording,
+            "/rest/httpsessions/callStop/v2.0" if post => Self::StopCall,
             _ => return None,
         })
     }
 
-    const fn mode(self) -> Mode {
-        match self {
+    /// The mode an app must have; `None` = any.
+    const fn mode(self) -> Option<Mode> {
+        Some(match self {
             Self::BindAx | Self::UnbindAx | Self::ModifyAx | Self::QueryAx | Self::SetNextCallee => Mode::Ax,
             Self::BindAxb | Self::UnbindAxb | Self::ModifyAxb | Self::QueryAxb => Mode::Axb,
             Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => Mode::Axe,
-        }
+            Self::LinkRecording | Self::StopCall => return None,
+        })
     }
 }
 
@@ -105,6 +117,8 @@ pub struct CustomerApi {
     pub engine: Engine,
     /// Decides who may ask.
     pub admission: Arc<Admission>,
+    /// What links to recordings begin with.
+    pub base: LinkBase,
 }
 
 impl Service for CustomerApi {
@@ -133,6 +147,9 @@ impl Service for CustomerApi {
 
 impl CustomerApi {
     async fn answer(&self, mut request: Request) -> Result<Reply, Rejection> {
+        if let Some(link) = recording::FollowedLink::of(&request) {
+            return recording::follow(&self.engine, link).await;
+        }
         let operation = Operation::at(&request.method, request.path())
             .ok_or(Rejection::invalid("No such URI.", Some(404)))?;
         let shared = self.engine.shared();
@@ -144,9 +161,10 @@ impl CustomerApi {
             return Err(Rejection::new(ResultCode::InternalError));
         }
         let fields = fields(operation, &mut request).await?;
+        let host = request.headers.get(HOST).cloned();
         // While a command waits for its commit, many others come and go: what it no longer needs is let go first.
         drop(request);
-        self.carry_out(operation, &admitted, fields).await
+        self.carry_out(operation, &admitted, fields, host).await
     }
 
     async fn carry_out(
@@ -154,6 +172,7 @@ impl CustomerApi {
         operation: Operation,
         admitted: &Admitted,
         fields: Fields,
+        host: Option<HeaderValue>,
     ) -> Result<Reply, Rejection> {
         let (engine, app) = (&self.engine, &*admitted.app);
         match operation {
@@ -171,6 +190,10 @@ impl CustomerApi {
             Operation::ModifyAxe => axe::modify(engine, app, &fields).await,
             Operation::QueryAxe => engine.read(|_| axe::query(engine, app, &fields))?,
             Operation::ListAxe => engine.read(|_| axe::list(engine, app, &fields))?,
+            Operation::LinkRecording => {
+                recording::link(engine, app, &fields, || self.base.of(host.as_ref())).await
+            }
+            Operation::StopCall => callstop::stop(engine, app, &fields).await,
         }
     }
 }
@@ -181,9 +204,11 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
     const UNBIND_SELECTORS: [&str; 6] =
         ["subscriptionId", "relationNum", "privateNum", "origNum", "virtualNum", "extendNum"];
     match operation {
-        Operation::QueryAx | Operation::QueryAxb | Operation::QueryAxe | Operation::ListAxe => {
-            Ok(Fields::from_query(request.query()))
-        }
+        Operation::QueryAx
+        | Operation::QueryAxb
+        | Operation::QueryAxe
+        | Operation::ListAxe
+        | Operation::LinkRecording => Ok(Fields::from_query(request.query())),
         Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe => {
             let query = Fields::from_query(request.query());
             if query.has_any(&UNBIND_SELECTORS) {
@@ -198,7 +223,8 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::BindAxb
         | Operation::ModifyAxb
         | Operation::BindAxe
-        | Operation::ModifyAxe => Ok(Fields::from_json(&body(request).await?)?),
+        | Operation::ModifyAxe
+        | Operation::StopCall => Ok(Fields::from_json(&body(request).await?)?),
     }
 }
 

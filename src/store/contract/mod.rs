@@ -5,6 +5,7 @@ pub(crate) mod sample;
 
 mod lists;
 mod loading;
+mod recordings;
 
 use super::query::Page;
 use super::{Batch, LoadFrom, Loaded, Store, StoreError, Write};
@@ -17,6 +18,7 @@ use crate::domain::time::Timestamp;
 
 pub(crate) use lists::*;
 pub(crate) use loading::*;
+pub(crate) use recordings::*;
 
 /// Where a store keeps its rows, so that it can be opened again there.
 pub(crate) trait Place {
@@ -57,6 +59,9 @@ macro_rules! store_contract {
             what_is_older_than_the_retention_is_forgotten,
             forgetting_is_done_in_portions,
             what_is_open_or_pending_is_never_forgotten,
+            recordings_are_found_by_their_keys,
+            recordings_that_are_gone_are_found_in_the_order_they_went,
+            a_recording_has_one_expiry_and_none_when_it_is_removed,
             a_store_that_works_answers_a_ping,
         }
     };

@@ -11,6 +11,7 @@ mod find;
 mod list;
 mod load;
 mod pool;
+mod recordings;
 mod retention;
 mod search;
 mod sql;
@@ -36,6 +37,7 @@ use super::query::{
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
 use crate::domain::id::RowKey;
+use crate::domain::recording::RecordingFile;
 use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
@@ -43,8 +45,12 @@ const MAIN_FILE: &str = "privnum.db";
 /// The search index beside it.
 const SEARCH_FILE: &str = "search.db";
 /// The numbered versions of the main file's schema.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]
@@ -139,6 +145,14 @@ impl Store for EmbeddedStore {
 
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
         self.readers.read(|db| find::delivery(db, id))
+    }
+
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError> {
+        self.readers.read(|db| recordings::find(db, keys))
+    }
+
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError> {
+        self.readers.read(|db| recordings::expired(db, now, limit))
     }
 
     fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {

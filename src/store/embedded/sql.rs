@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns,
+    NumberColumns, RecordingColumns,
 };
 
 /// The statements of the write path.
@@ -19,6 +19,7 @@ pub(super) struct WriteSql {
     pub(super) cdr: String,
     pub(super) attempt: String,
     pub(super) audit: String,
+    pub(super) recording: String,
 }
 
 /// All of them, put together once.
@@ -44,6 +45,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
         values = parameters(2, AttemptColumns::NAMES.len()),
     ),
     audit: insert("audit", AuditColumns::NAMES),
+    recording: insert("recording", RecordingColumns::NAMES),
 });
 
 /// The columns for a SELECT, each with `prefix` in front (`c.` for a table called c).

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::recordings;
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
 use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
@@ -38,6 +39,9 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
             execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
             return put_standing(db, delivery, delivery.due);
         }
+        Write::Recording(file) => return recordings::add(db, file),
+        Write::RecordingExpiry { recording, at } => return recordings::set_expiry(db, *recording, *at),
+        Write::RecordingRemoved(recording) => return recordings::remove(db, *recording),
         Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())

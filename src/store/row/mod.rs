@@ -25,7 +25,7 @@ pub(crate) use binding::BindingColumns;
 pub(crate) use call::{CallColumns, CdrColumns, EventColumns};
 pub(crate) use column::{Column, first_key_at, key_or_beyond};
 pub(crate) use customer::{AppColumns, NumberColumns};
-pub(crate) use record::{AttemptColumns, AuditColumns};
+pub(crate) use record::{AttemptColumns, AuditColumns, RecordingColumns};
 
 /// What one column of one row holds.
 #[derive(Clone, Debug, PartialEq)]
