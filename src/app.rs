@@ -18,11 +18,12 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::api::admission::{Admission, AdmissionRules};
-use crate::api::customer::CustomerApi;
+use crate::api::customer::{CustomerApi, LinkBase};
 use crate::api::operator::OperatorApi;
 use crate::api::switch::SwitchApi;
 use crate::clock::Clock;
 use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Login, Store as StoreConfig};
+use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
 use crate::domain::cdr::Patience;
@@ -30,6 +31,8 @@ use crate::engine::{self, LedgerRules, PushLimits, RetentionDays, Running, Setti
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
 use crate::outbound::{EgressProxy, NameSettings, Outbound, OutboundSettings, SetupError};
+use crate::recording::{RecordingSetupError, Recordings};
+use crate::remote::{Remote, RemoteSetupError};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Store, StoreError};
 use crate::wire::area_csv::{AreaTableProblem, read_area_table};
@@ -82,6 +85,12 @@ pub enum ServeError {
     /// Pushes cannot be made.
     #[error(transparent)]
     Outbound(#[from] SetupError),
+    /// Neither the switch nor a bucket can be reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteSetupError),
+    /// Recordings cannot be kept.
+    #[error(transparent)]
+    Recordings(#[from] RecordingSetupError),
     /// The engine cannot start.
     #[error(transparent)]
     Engine(#[from] StartError),
@@ -138,6 +147,7 @@ impl Gateway {
                     engine: engine.clone(),
                     admission: Arc::clone(&admission),
                     readers: Arc::default(),
+                    base: LinkBase { public_url: config.recording.public_url.clone(), https: tls.is_some() },
                 },
             ),
             edge.serve(
@@ -277,9 +287,13 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     if outbound.trusted_roots() == 0 {
         warn!("no trusted root certificates found: pushes to https URLs will fail");
     }
+    let remote = Remote::new()?;
     let settings = Settings {
+        recordings: Recordings::open(&config.recording, &remote)?,
+        control: SwitchControl::new(config.switch.control.clone(), remote),
         sp_id: config.cdr.sp_id.clone(),
         host_name: config.cdr.host_name.clone(),
+        record_domain: config.recording.domain.clone(),
         ledger: LedgerRules {
             quarantine: config.allocation.quarantine,
             keep_ended: config.calls.keep_ended,
@@ -293,6 +307,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
                 cdrs: config.retention.cdr_days.get(),
                 notices: config.retention.notices_days.get(),
                 exhausted: config.retention.exhausted_days.get(),
+                recordings: config.retention.recording_days.get(),
             },
         },
         schedule: config.callback.schedule.clone(),

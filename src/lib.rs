@@ -14,7 +14,10 @@ pub mod metrics;
 
 pub mod store;
 
+pub mod control;
 pub mod outbound;
+pub mod recording;
+pub mod remote;
 
 pub mod engine;
 

@@ -40,6 +40,10 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// CDRs made, by `end`: reported or swept.
     pub cdrs: IntCounterVec,
+    /// Orders to the switch to end a call, by `outcome`: ending, ended, failed.
+    pub call_stops: IntCounterVec,
+    /// Recordings, by `fate`: kept, short, refused, expired, failed.
+    pub recordings: IntCounterVec,
     /// Pushes made, by `outcome`: delivered, failed.
     pub pushes: IntCounterVec,
     /// Connections of pushes, by `kind`: new, kept, replaced, or none when there was none to be had.
@@ -108,6 +112,8 @@ impl Metrics {
             routes: counters("privnum_routes_total", "Route answers.", &["answer"]),
             events: counters("privnum_events_total", "Switch events.", &["fate"]),
             cdrs: counters("privnum_cdrs_total", "CDRs made.", &["end"]),
+            call_stops: counters("privnum_call_stops_total", "Orders to end a call.", &["outcome"]),
+            recordings: counters("privnum_recordings_total", "Recordings by fate.", &["fate"]),
             pushes: counters("privnum_pushes_total", "Pushes made.", &["outcome"]),
             push_connections: counters("privnum_push_connections_total", "Connections of pushes.", &["kind"]),
             push_failures: counters(

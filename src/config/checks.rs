@@ -16,7 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::problem::{ConfigProblems, Problem};
-use super::secret::{LiveTokens, Login};
+use super::secret::{Credential, LiveTokens, Login};
 
 /// Longest token or certificate file that is read.
 const NAMED_FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -294,6 +294,28 @@ impl<'a> Checks<'a> {
             self.problem(&key, what);
             LiveTokens::unknown()
         })
+    }
+
+    /// A secret that we present to others: `key` itself, or the text of the file that `key_file` names.
+    pub(super) fn credential(
+        &mut self,
+        key: &str,
+        inline: Option<&str>,
+        file: Option<&str>,
+    ) -> Option<Credential> {
+        let file_key = format!("{key}_file");
+        let (at, credential) = match (inline, file) {
+            (None, None) => return None,
+            (Some(_), Some(_)) => (file_key, Err(format!("give either this or {key}, not both"))),
+            (Some(text), None) => (key.to_owned(), Credential::new(text)),
+            (None, Some(file)) => {
+                let path = self.path(file);
+                let read =
+                    read_text(&path, NAMED_FILE_BYTES_MAX).and_then(|text| Credential::new(text.trim()));
+                (file_key, read.map_err(|what| format!("{}: {what}", path.display())))
+            }
+        };
+        credential.map_err(|what| self.problem(&at, what)).ok()
     }
 
     fn out_of_range<T: Display>(

@@ -19,7 +19,7 @@ const PROBLEMS_MAX: usize = 100;
 /// How alike (0 to 1) an unknown and a known key must be for the known one to be suggested alone.
 const LIKENESS_MIN: f64 = 0.8;
 /// Keys whose value is never quoted.
-const SECRET_KEYS: [&str; 2] = ["token", "url"];
+const SECRET_KEYS: [&str; 5] = ["token", "url", "control_token", "s3_access_key", "s3_secret_key"];
 
 /// What could be read of `text`, and the keys that could not. When the text is no TOML at all, only the
 /// places where it breaks the syntax are reported: what follows such a place is guesswork.

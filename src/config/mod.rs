@@ -11,6 +11,7 @@ mod checks;
 mod document;
 mod problem;
 mod raw;
+mod recording;
 mod resolve;
 mod secret;
 #[cfg(test)]
@@ -26,7 +27,8 @@ use ipnet::IpNet;
 use crate::domain::delivery::Schedule;
 
 pub use problem::{ConfigProblems, Problem};
-pub use secret::{LiveTokens, Login, Secret};
+pub use recording::{Recording, RecordingStore, S3};
+pub use secret::{Credential, LiveTokens, Login, Secret};
 
 /// A configuration that was checked. One field per table of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub allocation: Allocation,
     /// How long calls and their events are waited for.
     pub calls: Calls,
+    /// Where recordings lie, and how customers reach them.
+    pub recording: Recording,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -101,9 +105,19 @@ pub struct Operator {
 pub struct Switch {
     /// Bearer tokens of switches.
     pub tokens: LiveTokens,
-    /// Base address for orders to the switch, `http://` or `https://`, without a slash at the end:
-    /// append `/calls/{callId}/stop`.
-    pub control_url: Box<str>,
+    /// Where the switch takes orders; `None` = it takes none.
+    pub control: Option<Control>,
+}
+
+/// Where the switch takes orders, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Base address, `http://` or `https://`, without a slash at the end: append `/calls/{callId}/stop`.
+    pub url: Box<str>,
+    /// Sent as a bearer token, if the switch wants one.
+    pub token: Option<Credential>,
+    /// For the whole of one order, from the name look-up to the head of the answer.
+    pub timeout: Duration,
 }
 
 /// `[auth]`.

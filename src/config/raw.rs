@@ -24,6 +24,7 @@ pub(super) struct RawConfig {
     pub(super) limits: RawLimits,
     pub(super) allocation: RawAllocation,
     pub(super) calls: RawCalls,
+    pub(super) recording: RawRecording,
     pub(super) log: RawLog,
 }
 
@@ -65,6 +66,9 @@ pub(super) struct RawSwitch {
     pub(super) token: Option<String>,
     pub(super) token_file: Option<String>,
     pub(super) control_url: Option<String>,
+    pub(super) control_token: Option<String>,
+    pub(super) control_token_file: Option<String>,
+    pub(super) control_timeout_secs: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -144,6 +148,26 @@ pub(super) struct RawCalls {
     pub(super) sweep_grace_secs: Option<f64>,
     pub(super) answer_grace_secs: Option<f64>,
     pub(super) keep_ended_minutes: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawRecording {
+    pub(super) store: Option<String>,
+    pub(super) dir: Option<String>,
+    pub(super) domain: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) import_dir: Option<String>,
+    pub(super) file_mib_max: Option<i64>,
+    pub(super) upload_secs: Option<f64>,
+    pub(super) s3_endpoint: Option<String>,
+    pub(super) s3_bucket: Option<String>,
+    pub(super) s3_region: Option<String>,
+    pub(super) s3_path_style: Option<bool>,
+    pub(super) s3_access_key: Option<String>,
+    pub(super) s3_access_key_file: Option<String>,
+    pub(super) s3_secret_key: Option<String>,
+    pub(super) s3_secret_key_file: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

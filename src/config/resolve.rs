@@ -12,9 +12,10 @@ use super::raw::{
     RawAllocation, RawAuth, RawCallback, RawCalls, RawCdr, RawConfig, RawLimits, RawListen, RawLog,
     RawRetention, RawStore, RawSwitch, RawTls,
 };
+use super::recording::recording;
 use super::{
-    Allocation, Auth, Ban, Callback, Calls, Cdr, Config, EgressProxy, Limits, Listen, Log, LogFormat,
-    LogLevel, Operator, Retention, Store, Switch, Tls,
+    Allocation, Auth, Ban, Callback, Calls, Cdr, Config, Control, EgressProxy, Limits, Listen, Log,
+    LogFormat, LogLevel, Operator, Retention, Store, Switch, Tls,
 };
 
 const DAY_SECS: f64 = 86_400.0;
@@ -40,10 +41,13 @@ pub(super) fn resolve(
 ) -> Result<Config, ConfigProblems> {
     let mut checks = Checks::new(base_dir, unread);
     let checks_mut = &mut checks;
+    let store = store(checks_mut, &raw.store);
+    let cdr = cdr(checks_mut, &raw.cdr, raw.cdr_merge_ms, raw.callback.cdr_merge_ms);
     let config = Config {
         listen: listen(checks_mut, &raw.listen),
         tls: raw.tls.as_ref().map(|raw| tls(checks_mut, raw)),
-        store: store(checks_mut, &raw.store),
+        recording: recording(checks_mut, &raw.recording, &store, &cdr.host_name),
+        store,
         operator: Operator {
             tokens: checks_mut.tokens(
                 "operator",
@@ -55,7 +59,7 @@ pub(super) fn resolve(
         switch: switch(checks_mut, &raw.switch),
         auth: auth(checks_mut, &raw.auth),
         callback: callback(checks_mut, &raw.callback),
-        cdr: cdr(checks_mut, &raw.cdr, raw.cdr_merge_ms, raw.callback.cdr_merge_ms),
+        cdr,
         retention: retention(checks_mut, &raw.retention),
         limits: limits(checks_mut, &raw.limits),
         allocation: allocation(checks_mut, &raw.allocation),
@@ -110,10 +114,17 @@ fn store(checks: &mut Checks<'_>, raw: &RawStore) -> Store {
 }
 
 fn switch(checks: &mut Checks<'_>, raw: &RawSwitch) -> Switch {
-    let control_url = raw.control_url.as_deref();
+    let url = match raw.control_url.as_deref() {
+        Some("") => None,
+        given => Some(checks.base_url("switch.control_url", given, "http://127.0.0.1:8060")),
+    };
+    let (token, file) = (raw.control_token.as_deref(), raw.control_token_file.as_deref());
+    let token = checks.credential("switch.control_token", token, file);
+    let (key, range) = ("switch.control_timeout_secs", LIMIT_SECS_MIN..=30.0);
+    let timeout = checks.duration(key, raw.control_timeout_secs, 3, range, Unit::SECONDS);
     Switch {
         tokens: checks.tokens("switch", raw.token.as_deref(), raw.token_file.as_deref(), "switch.token"),
-        control_url: checks.base_url("switch.control_url", control_url, "http://127.0.0.1:8060"),
+        control: url.map(|url| Control { url, token, timeout }),
     }
 }
 

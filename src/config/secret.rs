@@ -1,5 +1,5 @@
 //! Secrets of the configuration. Tokens can be compared with what somebody presents, and nothing else; a
-//! [`Login`] is what we present ourselves.
+//! [`Login`] and a [`Credential`] are what we present ourselves. None prints.
 
 use std::fmt;
 
@@ -68,6 +68,33 @@ impl Login {
 }
 
 impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A secret that we present to somebody else. `Debug` prints `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential(Box<str>);
+
+impl Credential {
+    /// The secret itself, for the request that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Visible ASCII, so that it fits any header line.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let fits =
+            (1..=TOKEN_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits {
+            return Ok(Self(text.into()));
+        }
+        Err(format!("must be 1 to {TOKEN_LENGTH_MAX} visible ASCII characters, without blanks"))
+    }
+}
+
+impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

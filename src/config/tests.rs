@@ -65,7 +65,7 @@ fn the_example_file_says_every_key_of_its_table_and_no_other() {
     }
     // What the reader knows: an unknown key in a table is answered with the known ones.
     let tables = ["listen", "tls", "store", "operator", "switch", "auth", "callback", "cdr", "retention"];
-    let tables = tables.into_iter().chain(["limits", "allocation", "calls", "log"]);
+    let tables = tables.into_iter().chain(["limits", "allocation", "calls", "recording", "log"]);
     let known = tables.clone().flat_map(|table| {
         let answer = refused(&format!("{table}.qqqq = 1")).remove(0);
         let (_, keys) = answer.split_once("known here: ").expect("nothing is like qqqq");
@@ -95,7 +95,10 @@ fn the_defaults_are_the_published_ones() {
     assert_eq!(config.auth.clock_skew, Duration::from_secs(300));
     assert_eq!(config.auth.ban.lasting, Duration::from_secs(1_800));
     assert_eq!(config.cdr.merge, Duration::from_millis(500));
-    assert_eq!(&*config.switch.control_url, "http://127.0.0.1:8060");
+    let control = config.switch.control.unwrap();
+    assert_eq!((&*control.url, control.token), ("http://127.0.0.1:8060", None));
+    assert_eq!(config.recording.dir, folder.path().join("data/recordings"));
+    assert_eq!(config.recording.store, RecordingStore::Local);
     assert_eq!(config.store, Store::Embedded { dir: folder.path().join("data") });
     assert!(config.operator.tokens.accept(b"operator-0123456789"));
     assert!(!config.operator.tokens.accept(b"switch-0123456789"));
@@ -168,7 +171,7 @@ fn values_arrive_where_they_belong() {
     assert_eq!(config.cdr.merge, Duration::ZERO);
     assert_eq!(config.listen.customer.to_string(), "[::1]:0");
     assert!(config.listen.switch.ip().is_loopback());
-    assert_eq!(&*config.switch.control_url, "https://switch.example:8060/control");
+    assert_eq!(&*config.switch.control.unwrap().url, "https://switch.example:8060/control");
     assert_eq!(config.auth.clock_skew, Duration::ZERO);
     let proxies: Vec<String> = config.auth.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "2001:db8::1/128"]);
@@ -208,7 +211,7 @@ fn all_problems_are_reported_at_once_each_with_its_key() {
             "auth.ban.for_secs: invalid type: string \"long\", expected a number (line 8)",
             "listen.customer: invalid type: integer `8443`, expected a string (line 5)",
             "timeout: unknown key; known here: listen, tls, store, operator, switch, auth, callback, \
-             cdr_merge_ms, cdr, retention, limits, allocation, calls, log (line 4)",
+             cdr_merge_ms, cdr, retention, limits, allocation, calls, recording, log (line 4)",
             "auth.clock_skew_secs: must be 0 to 86400 seconds, not 86401",
             "callback.counted_from: must be one of \"first_push\", \"previous_push\", not \"second_push\"",
         ]
@@ -352,6 +355,9 @@ fn no_message_and_no_debug_print_shows_a_secret() {
         "operator.token = \"operator-123456789",
         "switch.control_url = \"http://user:operator-123456789@switch\"",
         "operator.token = \"operator 123456789\"",
+        "switch.control_token = 1234567890123456789",
+        "recording.s3_secret_key = [\"secret-123456789\"]",
+        "recording.s3_secret_key = \"secret 123456789\"\nrecording.store = \"s3\"",
     ];
     for text in mistakes {
         let problems = Config::parse(text, folder.path()).expect_err(text).to_string();
@@ -361,12 +367,44 @@ fn no_message_and_no_debug_print_shows_a_secret() {
 
 #[test]
 fn control_urls_that_no_path_can_be_appended_to_are_refused() {
-    let wrong =
-        ["", "http://", "http:///x", "http://:80", "ftp://host", "host:80", "http://h/?q", "http://h h"];
+    let wrong = ["http://", "http:///x", "http://:80", "ftp://host", "host:80", "http://h/?q", "http://h h"];
     for url in wrong {
         let problems = refused(&format!("switch.control_url = \"{url}\""));
         assert!(problems[0].starts_with("switch.control_url: must be an address"), "{problems:?}");
     }
+}
+
+#[test]
+fn an_empty_control_url_means_a_switch_that_takes_no_orders() {
+    assert_eq!(parsed("switch.control_url = \"\"").switch.control, None);
+}
+
+const BUCKET: &str = "recording.store = \"s3\"\nrecording.s3_endpoint = \"http://127.0.0.1:9000\"\n\
+                      recording.s3_bucket = \"b\"\nrecording.s3_access_key = \"k\"\n";
+
+#[test]
+fn recordings_go_where_the_file_says() {
+    let secret = "recording.s3_secret_key = \"secret-0123456789\"\nrecording.public_url = \"https://pub.example:444/x/\"";
+    let config = parsed(&format!("{BUCKET}{secret}")).recording;
+    let RecordingStore::S3(s3) = &config.store else { panic!("{config:?}") };
+    assert_eq!(
+        (&*s3.region, s3.path_style, s3.secret_key.expose()),
+        ("us-east-1", true, "secret-0123456789")
+    );
+    assert_eq!(
+        (&*config.domain, config.public_url.as_deref()),
+        ("pub.example", Some("https://pub.example:444/x"))
+    );
+    assert!(!format!("{config:?}").contains("0123456789"));
+}
+
+#[test]
+fn a_bucket_is_described_whole_or_not_at_all() {
+    assert_eq!(refused(BUCKET), ["recording.s3_secret_key: is needed with recording.store = \"s3\""]);
+    let local = BUCKET.replace("\"s3\"", "\"local\"");
+    let problems = refused(&local);
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[0].starts_with("recording.s3_endpoint: belongs to"), "{problems:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::customer::Mode;
 use super::extension::Extension;
 use super::id::{AppNo, BindingId, RowKey};
 use super::number::{CallingParty, E164, XNumber};
+use super::recording::Recording;
 use super::release::{Release, ReleasedBy};
 use super::route::{Route, Through};
 use super::time::Timestamp;
@@ -138,21 +139,6 @@ pub enum Basis {
     Presumed,
 }
 
-/// A recording that the switch reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recording {
-    /// `recordDomain`.
-    pub domain: Box<str>,
-    /// `recordBucketName`.
-    pub bucket: Box<str>,
-    /// `recordObjectName`.
-    pub object: Box<str>,
-    /// When it begins.
-    pub started_at: Timestamp,
-    /// Its length in seconds.
-    pub seconds: u32,
-}
-
 /// How a call was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -257,6 +243,12 @@ impl Call {
     /// The binding the call belongs to.
     pub fn through(&self) -> Option<&Through> {
         self.decision.as_ref().and_then(|decision| decision.route.through())
+    }
+
+    /// Whether a stop can still end it: the call is this app's, or with `None` any app's, and has not ended.
+    pub fn can_be_stopped(&self, by: Option<AppNo>) -> bool {
+        let concerned = by.is_none_or(|app| self.app() == Some(app));
+        concerned && self.closed.is_none() && self.event(Stage::Released).is_none()
     }
 
     /// When the last report arrived, or the decision was made.

@@ -9,6 +9,7 @@ use super::customer::Mode;
 use super::extension::Extension;
 use super::id::{AppNo, BindingId, RowKey};
 use super::number::CallingParty;
+use super::recording::{Keeping, Recording, SHORTEST};
 use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, StateCode};
 use super::route::Route;
 use super::time::Timestamp;
@@ -153,10 +154,21 @@ impl Call {
             answer: answer.or_else(|| self.alerting_or_start().filter(|_| self.end_says_answered())),
             end: end.unwrap_or_else(|| self.last_event_at().unwrap_or(now)),
             release: self.release(),
-            recording: self.recording.clone(),
+            recording: self.recording_to_tell(),
             swept: end.is_none(),
             delivery: None,
         })
+    }
+
+    /// The recording, unless its file is still to come and will not: of a call that was shorter than a recording
+    /// has to be, the switch sends none.
+    fn recording_to_tell(&self) -> Option<Recording> {
+        let recording = self.recording.clone()?;
+        let (answer, end) = (self.reached(Stage::Answered), self.reached(Stage::Released));
+        let talked = answer.zip(end).map(|(answer, end)| end.since(answer));
+        let too_short = talked.is_some_and(|talked| talked < SHORTEST);
+        let will_not_come = matches!(recording.keeping, Keeping::Awaited(_)) && too_short;
+        (!will_not_come).then_some(recording)
     }
 
     /// SIP 200 in the end event means that a dialog had been set up.

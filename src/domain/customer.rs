@@ -187,6 +187,8 @@ pub struct CustomerApp {
     pub extension_digits: u8,
     /// What AXE calls meet where their binding says nothing.
     pub axe: AxeDefaults,
+    /// How many days its recordings are kept; `None` = as the gateway's configuration says.
+    pub recording_days: Option<NonZeroU32>,
     /// Requests per second; `None` = no limit of its own.
     pub flow_limit_per_second: Option<NonZeroU32>,
     /// Suspended apps are refused (1010008) and their calls rejected.
@@ -223,6 +225,7 @@ impl CustomerApp {
             push_number_status: false,
             extension_digits: EXTENSION_DIGITS_DEFAULT,
             axe: AxeDefaults::default(),
+            recording_days: None,
             flow_limit_per_second: None,
             suspended: false,
             signatures: SignaturePolicy::default(),

@@ -28,6 +28,7 @@ pub mod slot;
 // Calls: where they go, what was reported, why they ended.
 pub mod call;
 pub mod cdr;
+pub mod recording;
 pub mod release;
 pub mod route;
 
@@ -40,6 +41,7 @@ pub mod replay;
 // Who may ask.
 pub mod ban;
 pub mod flow;
+pub mod link;
 pub mod nonce;
 pub mod signature;
 pub mod whitelist;

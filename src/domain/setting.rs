@@ -29,6 +29,7 @@ pub enum AppSetting {
     ExtensionTone(Option<Box<str>>),
     CallbackTone(Option<Box<str>>),
     CallbackNum(Option<E164>),
+    RecordingDays(Option<NonZeroU32>),
     FlowLimitPerSecond(Option<NonZeroU32>),
     AuthSchemes {
         aksk: bool,
@@ -62,6 +63,7 @@ impl AppSetting {
             Self::ExtensionTone(_) => "extensionTone",
             Self::CallbackTone(_) => "callbackTone",
             Self::CallbackNum(_) => "callbackNum",
+            Self::RecordingDays(_) => "recordingDays",
             Self::FlowLimitPerSecond(_) => "flowLimitPerSecond",
             Self::AuthSchemes { .. } => "authSchemes",
             Self::AcceptPlus8h(_) => "acceptPlus8h",
@@ -98,6 +100,7 @@ impl AppSetting {
             Self::CallbackNum(None) => {
                 app.axe.fallback.take_if(|fallback| matches!(fallback, Fallback::Number(_)));
             }
+            Self::RecordingDays(days) => app.recording_days = days,
             Self::FlowLimitPerSecond(limit) => app.flow_limit_per_second = limit,
             Self::AuthSchemes { aksk, wsse } => (app.signatures.aksk, app.signatures.wsse) = (aksk, wsse),
             Self::AcceptPlus8h(on) => app.signatures.plus_eight_hours = on,

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::domain::call::{CallEvent, CallId, Recording};
+use crate::domain::call::{CallEvent, CallId};
 use crate::domain::command::{AppCommand, Done};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::recording::{Recording, RecordingFile};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OPEN_MAX, Replay, Selection};
 use crate::domain::setting::AppChange;
+use crate::domain::time::Timestamp;
 use crate::store::Attempt;
 
 /// One thing for the writer to decide, make durable and answer.
@@ -23,8 +25,8 @@ pub enum Job {
     Command(AppCommand, Option<Who>, Answer<Result<Done, Refusal>>),
     /// Reports of the switch; all or none become durable.
     Report(Vec<(CallId, CallEvent)>, Answer<ReportCount>),
-    /// A recording of a call.
-    Recording(CallId, Recording, Answer<ReportCount>),
+    /// A step of a recording.
+    Recording(Box<RecordingStep>, Answer<RecordingFate>),
     /// A change of settings.
     Setting(Box<Setting>, Answer<Result<Vec<NumberFault>, SettingFault>>),
     /// A change of an app; answered with the app after it.
@@ -101,6 +103,45 @@ pub enum ReplayRefusal {
     /// It is finished, so there is nothing to pause or to resume.
     #[error("the replay is finished")]
     Finished,
+}
+
+/// A step in the life of a recording.
+#[derive(Debug)]
+pub enum RecordingStep {
+    /// The switch put it somewhere else.
+    Elsewhere(CallId, Recording),
+    /// The switch will send it; it begins at this time.
+    Await(CallId, Timestamp),
+    /// The switch is about to send it: under which key? Changes nothing.
+    Reserve(CallId),
+    /// The file is at its place.
+    Keep {
+        /// Of this call.
+        call: CallId,
+        /// Under this key, which was reserved.
+        key: RowKey,
+        /// Its size.
+        bytes: u64,
+        /// How long it plays.
+        seconds: u32,
+        /// When it begins, if the switch says so.
+        started_at: Option<Timestamp>,
+    },
+    /// Files whose time was over are deleted.
+    Expired(Vec<RecordingFile>),
+    /// Files without a row are deleted; their object names.
+    Swept(Vec<String>),
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingFate {
+    /// It is done; the key of the recording, and whose it is.
+    Accepted(RowKey, AppNo),
+    /// The call has a recording already, or was closed without one. Deletions have nothing to tell either.
+    Duplicate,
+    /// No call that can have a recording is known by this callId.
+    UnknownCall,
 }
 
 /// A change of settings, with who asks for it.

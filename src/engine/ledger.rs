@@ -10,7 +10,7 @@ use tracing::{error, warn};
 
 use super::Shared;
 use super::draft::{Draft, Effect};
-use super::job::{Job, NumberFault, ReplayRefusal, ReportCount, SettingFault, Unserved};
+use super::job::{Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, SettingFault, Unserved};
 use super::load::{LoadedRest, Progress, load};
 use super::reports::{Reports, RetentionDays};
 use crate::clock::Stopwatch;
@@ -53,7 +53,7 @@ pub struct Ledger {
     pub(super) staging: Staging,
     pub(super) reports: Reports,
     pub(super) replays: OpenReplays,
-    rules: LedgerRules,
+    pub(super) rules: LedgerRules,
     /// Jobs put off: they come before new ones.
     put_off: VecDeque<Job>,
     /// So many jobs are to be committed one by one, because their batch failed as a whole.
@@ -78,6 +78,7 @@ pub struct Timetable {
 enum Outcome {
     Command(Result<Done, Refusal>),
     Reported(ReportCount),
+    Recording(RecordingFate),
     Setting(Result<Vec<NumberFault>, SettingFault>),
     ChangedApp(Arc<CustomerApp>),
     Redelivered(Result<bool, Unserved>),
@@ -211,9 +212,7 @@ impl Ledger {
                 Outcome::ChangedApp(self.stage_app_change(*no, change, who, draft, now))
             }
             Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
-            Job::Recording(call, recording, _) => {
-                Outcome::Reported(self.stage_recording(call, recording, draft))
-            }
+            Job::Recording(step, _) => Outcome::Recording(self.stage_recording(step, draft, now)),
             Job::Setting(setting, _) => Outcome::Setting(self.stage_setting(setting, draft, now)),
             Job::Settle(delivery, _) if !self.counts(delivery, draft) => Outcome::Done,
             Job::Settle(delivery, attempt) => {
@@ -360,9 +359,8 @@ fn read(
 fn answer(job: Job, outcome: Outcome) {
     match (job, outcome) {
         (Job::Command(_, _, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
-        (Job::Report(_, to) | Job::Recording(_, _, to), Outcome::Reported(count)) => {
-            _ = to.send(Ok(count));
-        }
+        (Job::Report(_, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
+        (Job::Recording(_, to), Outcome::Recording(fate)) => drop(to.send(Ok(fate))),
         (Job::Setting(_, to), Outcome::Setting(result)) => drop(to.send(Ok(result))),
         (Job::ChangeApp(_, _, _, to), Outcome::ChangedApp(app)) => drop(to.send(Ok(app))),
         (Job::Redeliver(_, _, to), Outcome::Redelivered(result)) => drop(to.send(result)),
@@ -377,7 +375,8 @@ fn refuse(job: Job, why: Unserved) {
     match job {
         Job::Command(_, _, to) => drop(to.send(Err(why))),
         Job::ChangeApp(_, _, _, to) => drop(to.send(Err(why))),
-        Job::Report(_, to) | Job::Recording(_, _, to) => _ = to.send(Err(why)),
+        Job::Report(_, to) => drop(to.send(Err(why))),
+        Job::Recording(_, to) => drop(to.send(Err(why))),
         Job::Setting(_, to) => drop(to.send(Err(why))),
         Job::Redeliver(_, _, to) => drop(to.send(Err(why))),
         Job::Replay(_, _, to) => drop(to.send(Err(why))),

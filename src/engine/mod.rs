@@ -10,10 +10,12 @@ pub mod ledger;
 mod load;
 pub mod random;
 mod receivers;
+mod recordings;
 pub mod replays;
 mod reports;
 mod settings;
 mod start;
+mod stop;
 mod test_pushes;
 mod timekeeper;
 mod writer;
@@ -31,19 +33,23 @@ use self::job::{
     Unserved, Who,
 };
 pub use self::ledger::LedgerRules;
+pub use self::recordings::{Kept, NotKept, Upload};
 pub use self::reports::RetentionDays;
 pub use self::start::{Running, Settings, StartError, start};
+pub use self::stop::CallNotStopped;
 pub use self::test_pushes::TestPush;
 use self::test_pushes::Tester;
 use crate::clock::{Clock, JumpWatch};
+use crate::control::SwitchControl;
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
 use crate::domain::backoff::Backoff;
-use crate::domain::call::{CallEvent, CallId, Decision, Recording};
+use crate::domain::call::{CallEvent, CallId, Decision};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::link::LinkKey;
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::Replay;
@@ -51,6 +57,7 @@ use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
 use crate::metrics::Metrics;
 pub use crate::outbound::{TlsSettingFault, check_callback_tls};
+use crate::recording::Recordings;
 use crate::registry::{Registry, Staging};
 use crate::store::{Store, StoreError};
 use crate::wire::callback::Origin;
@@ -158,12 +165,31 @@ pub struct Engine {
     shared: Arc<Shared>,
     inbox: mpsc::Sender<Job>,
     tester: Arc<Tester>,
+    outside: Arc<Outside>,
+}
+
+/// What lies outside of memory and store.
+#[derive(Debug)]
+struct Outside {
+    /// The files of recordings.
+    recordings: Recordings,
+    /// Held by whoever deletes recordings.
+    deleting: tokio::sync::Mutex<()>,
+    /// Proves and checks links to recordings.
+    links: LinkKey,
+    /// Takes orders to the switch.
+    control: SwitchControl,
 }
 
 impl Engine {
     /// Everything that may be read.
     pub fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Proves and checks links to recordings.
+    pub fn links(&self) -> &LinkKey {
+        &self.outside.links
     }
 
     /// Whether everything is loaded and the writer works.
@@ -221,11 +247,6 @@ impl Engine {
     /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.
     pub async fn report(&self, reports: Vec<(CallId, CallEvent)>) -> Result<ReportCount, Unserved> {
         self.ask(|answer| Job::Report(reports, answer)).await
-    }
-
-    /// Notes where the recording of a call is.
-    pub async fn record(&self, call: CallId, recording: Recording) -> Result<ReportCount, Unserved> {
-        self.ask(|answer| Job::Recording(call, recording, answer)).await
     }
 
     /// Changes a setting. `Ok` means it is durable and effective for the next request.
@@ -343,21 +364,38 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::domain::id::PublicIds;
     use crate::domain::number::CallingParty;
     use crate::domain::sample::{at, number};
     use crate::outbound::{Outbound, OutboundSettings};
+    use crate::remote::Remote;
     use crate::store::embedded::EmbeddedStore;
 
     /// Only the handle: nobody writes.
     fn engine(dir: &std::path::Path) -> Engine {
         let store = Arc::new(EmbeddedStore::open(dir, [7; 32]).unwrap());
-        let origin = Origin { ids: PublicIds::new(&[7; 32]), sp_id: "sp".into(), host_name: "host".into() };
+        let origin = Origin {
+            ids: PublicIds::new(&[7; 32]),
+            sp_id: "sp".into(),
+            host_name: "host".into(),
+            record_domain: "domain".into(),
+        };
         let limits = PushLimits { in_flight: 1, per_app: 1, ..PushLimits::default() };
         let (clock, _) = Clock::manual(at(0));
         let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
         let tester = Arc::new(Tester::new(Outbound::new(OutboundSettings::default()).unwrap()));
-        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0, tester }
+        let remote = Remote::new().unwrap();
+        let config = "operator.token = \"operator-0123456789\"\nswitch.token = \"switch-0123456789\"";
+        let config = Config::parse(config, dir).unwrap();
+        let recordings = Recordings::open(&config.recording, &remote).unwrap();
+        let outside = Outside {
+            recordings,
+            deleting: tokio::sync::Mutex::new(()),
+            links: LinkKey::new(&[7; 32]),
+            control: SwitchControl::new(None, remote),
+        };
+        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0, outside: Arc::new(outside), tester }
     }
 
     #[test]

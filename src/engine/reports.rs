@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::draft::{Draft, Effect};
 use super::job::ReportCount;
 use super::ledger::{Ledger, LedgerRules};
-use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Decision, Recording, Reported, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Decision, Reported, Stage};
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
 use crate::domain::delivery::{Delivery, NoticeKind};
 use crate::domain::number::CallingParty;
@@ -49,6 +49,8 @@ pub struct RetentionDays {
     pub notices: u32,
     /// Exhausted notices.
     pub exhausted: u32,
+    /// Recordings, from their CDR, unless their app says otherwise.
+    pub recordings: u32,
 }
 
 impl Reports {
@@ -201,25 +203,6 @@ impl Ledger {
         }
     }
 
-    /// Keeps where a recording is: the first one reported, and only until the CDR is made.
-    pub(super) fn stage_recording(
-        &mut self,
-        id: &CallId,
-        recording: &Recording,
-        draft: &mut Draft,
-    ) -> ReportCount {
-        let Some(mut call) = self.known_call(id, draft) else {
-            return ReportCount { parked: 1, ..ReportCount::default() };
-        };
-        if call.closed.is_some() || call.recording.is_some() {
-            return ReportCount { duplicates: 1, ..ReportCount::default() };
-        }
-        call.recording = Some(recording.clone());
-        draft.write(Write::Call(Box::new(call.clone())));
-        draft.calls.insert(id.clone(), call);
-        ReportCount { accepted: 1, ..ReportCount::default() }
-    }
-
     /// Makes the CDRs of calls that have ended, sweeps silent calls, and removes what is beyond its retention.
     pub(super) fn stage_closings(&mut self, draft: &mut Draft, now: Timestamp) {
         let due = self.reports.closings.pop_due(now, CLOSINGS_MAX);
@@ -268,6 +251,9 @@ impl Ledger {
                 cdrs.push(cdr);
             }
             call.closed = Some(closed);
+            if let Some(app) = call.app().map(|app| self.shared.registry.customers.by_no(app)) {
+                self.stage_recording_expiry(&call, &app, draft, now);
+            }
             draft.write(Write::CallClosed { call: call.key, closed, x: call.x() });
             draft.effects.extend(call.x().map(|x| Effect::NumberCalled(x, now)));
             draft.calls.insert(call.id.clone(), call);
@@ -314,7 +300,7 @@ impl Ledger {
     }
 
     /// The call as the batch in the making leaves it.
-    fn known_call(&self, id: &CallId, draft: &Draft) -> Option<Call> {
+    pub(super) fn known_call(&self, id: &CallId, draft: &Draft) -> Option<Call> {
         let staged = draft.calls.get(id).cloned();
         staged.or_else(|| self.shared.registry.calls.get(id).map(Arc::unwrap_or_clone))
     }

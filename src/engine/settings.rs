@@ -279,6 +279,7 @@ impl Ledger {
         draft.effects.push(Effect::PutNumber(record));
     }
 
+    /// Notes who did what.
     pub(super) fn audit(
         &mut self,
         who: Who,

@@ -12,13 +12,16 @@ use super::ledger::{Ledger, LedgerRules, Timetable};
 use super::load::Progress;
 use super::test_pushes::Tester;
 use super::writer::Writer;
-use super::{Engine, INBOX_MAX, PushLimits, Shared, timekeeper};
+use super::{Engine, INBOX_MAX, Outside, PushLimits, Shared, recordings, timekeeper};
 use crate::clock::Clock;
+use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
 use crate::domain::delivery::Schedule;
 use crate::domain::id::PublicIds;
+use crate::domain::link::LinkKey;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::recording::Recordings;
 use crate::store::{Store, StoreError};
 use crate::wire::callback::Origin;
 
@@ -29,6 +32,8 @@ pub struct Settings {
     pub sp_id: Box<str>,
     /// See `sp_id`.
     pub host_name: Box<str>,
+    /// `recordDomain` of recordings that lie with the gateway.
+    pub record_domain: Box<str>,
     /// What the ledger is kept by.
     pub ledger: LedgerRules,
     /// When failed pushes are repeated.
@@ -37,6 +42,10 @@ pub struct Settings {
     pub push_limits: PushLimits,
     /// Which number belongs to which city.
     pub areas: AreaTable,
+    /// The files of recordings.
+    pub recordings: Recordings,
+    /// Gives orders to the switch.
+    pub control: SwitchControl,
 }
 
 /// Why the engine cannot start.
@@ -57,6 +66,8 @@ pub struct Running {
     pub engine: Engine,
     stop_pushing: watch::Sender<bool>,
     deliverer: JoinHandle<()>,
+    /// Deletes recordings whose time is over.
+    keeper: JoinHandle<()>,
     timekeeper: JoinHandle<()>,
     writer: std::thread::JoinHandle<()>,
 }
@@ -70,8 +81,10 @@ pub fn start(
     settings: Settings,
     progress: Progress<'_>,
 ) -> Result<Running, StartError> {
+    let secret = store.secret()?;
     let origin = Origin {
-        ids: PublicIds::new(&store.secret()?),
+        record_domain: settings.record_domain,
+        ids: PublicIds::new(&secret),
         sp_id: settings.sp_id.clone(),
         host_name: settings.host_name.clone(),
     };
@@ -92,19 +105,29 @@ pub fn start(
         schedule: settings.schedule,
         own_trouble: AtomicBool::new(false),
     };
-    let deliverer = tokio::spawn(pusher.run(stop));
-    let engine = Engine { shared, inbox, tester };
-    Ok(Running { engine, stop_pushing, deliverer, timekeeper, writer })
+    let deliverer = tokio::spawn(pusher.run(stop.clone()));
+    let outside = Outside {
+        recordings: settings.recordings,
+        deleting: tokio::sync::Mutex::new(()),
+        links: LinkKey::new(&secret),
+        control: settings.control,
+    };
+    let engine = Engine { shared, inbox, outside: Arc::new(outside), tester };
+    let keeper = tokio::spawn(recordings::keep(engine.clone(), stop));
+    Ok(Running { engine, stop_pushing, deliverer, keeper, timekeeper, writer })
 }
 
 impl Running {
     /// Stops: no new pushes, pushes under way finish, everything asked becomes durable. The edges must have
     /// let go of their handles, or the writer would wait for them.
     pub async fn stop(self) {
-        let Self { engine, stop_pushing, deliverer, timekeeper, writer } = self;
+        let Self { engine, stop_pushing, deliverer, keeper, timekeeper, writer } = self;
         stop_pushing.send_replace(true);
         if let Err(error) = deliverer.await {
             error!("the deliverer broke off: {error}");
+        }
+        if let Err(error) = keeper.await {
+            error!("the keeper of recordings broke off: {error}");
         }
         // Everything that was asked is in the inbox before this; its answer means that all of it is durable.
         let flushed = engine.flush().await;

@@ -64,6 +64,34 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// The least size that the body announces; 0 when it announces none.
+    pub(super) fn announced(&self) -> u64 {
+        self.incoming.as_ref().map_or(0, |incoming| incoming.size_hint().lower())
+    }
+
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let Some(incoming) = &mut self.incoming else { return Ok(None) };
+            let failure = match tokio::time::timeout(self.deadline, incoming.frame()).await {
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(piece) => return Ok(Some(piece)),
+                    Err(_trailers) => continue,
+                },
+                Ok(None) => {
+                    self.incoming = None;
+                    return Ok(None);
+                }
+                Ok(Some(Err(_))) => BodyError::Broken,
+                Err(_elapsed) => BodyError::TooSlow,
+            };
+            self.incoming = None;
+            self.exchange.leave(Leftover::Abandoned);
+            return Err(failure);
+        }
+    }
+}
+
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if let Some(incoming) = self.incoming.take() {

@@ -28,7 +28,7 @@ use tracing::debug;
 
 use super::body::{self, RequestBody};
 use super::gate::{Exchange, Gate, Leftover, REST_IN_MEMORY};
-use super::reply::{Outgoing, Reply, ReplyBody};
+use super::reply::{Outgoing, Reply};
 use super::request::{Request, RequestId};
 use super::seats::Seat;
 use super::server::{Refusal, Service, Shared, is_failure, log_failure, refused};
@@ -202,7 +202,7 @@ async fn answer<S: Service>(
         exchange.leave(Leftover::Abandoned);
     }
     // To HTTP/1.0 the end of a stream is the close of the connection.
-    let ends_by_close = version == Version::HTTP_10 && matches!(reply.body, ReplyBody::Stream(_));
+    let ends_by_close = version == Version::HTTP_10 && reply.body.has_no_length();
     let mut response = reply.into_response(exchange);
     if !settled || ends_by_close {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

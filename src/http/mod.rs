@@ -17,6 +17,7 @@ mod body;
 mod connection;
 mod gate;
 pub mod peer;
+pub mod range;
 mod reply;
 mod request;
 mod seats;

@@ -75,15 +75,30 @@ impl Reply {
 pub enum ReplyBody {
     /// All of it; sent with its length.
     Full(Bytes),
-    /// Sent as it is produced: chunked to HTTP/1.1, up to the close of the connection to HTTP/1.0.
+    /// Sent as it is produced. Without a length: chunked to HTTP/1.1, up to the close of the connection to
+    /// HTTP/1.0.
     Stream(BodyReader),
 }
 
 impl ReplyBody {
     /// A streamed body and the end that feeds it, which usually moves into a task of its own.
     pub fn stream() -> (BodyWriter, Self) {
+        Self::channel(None)
+    }
+
+    /// The same for a body whose length in bytes is known, which is then sent first.
+    pub fn stream_of(length: u64) -> (BodyWriter, Self) {
+        Self::channel(Some(length))
+    }
+
+    fn channel(left: Option<u64>) -> (BodyWriter, Self) {
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
-        (BodyWriter { sender }, Self::Stream(BodyReader { receiver, ended: false }))
+        (BodyWriter { sender }, Self::Stream(BodyReader { receiver, left, ended: false }))
+    }
+
+    /// Whether only the close of the connection shows where it ends, to a client that knows no chunks.
+    pub(super) fn has_no_length(&self) -> bool {
+        matches!(self, Self::Stream(reader) if reader.left.is_none())
     }
 }
 
@@ -121,6 +136,8 @@ pub struct ReaderGone;
 #[derive(Debug)]
 pub struct BodyReader {
     receiver: mpsc::Receiver<Piece>,
+    /// Bytes still to come, if that is known.
+    left: Option<u64>,
     ended: bool,
 }
 
@@ -156,7 +173,10 @@ impl Body for Outgoing {
             ReplyBody::Stream(reader) => reader,
         };
         Poll::Ready(match ready!(reader.receiver.poll_recv(cx)) {
-            Some(Piece::Bytes(piece)) => Some(Ok(Frame::data(piece))),
+            Some(Piece::Bytes(piece)) => {
+                reader.left = reader.left.map(|left| left.saturating_sub(piece.len() as u64));
+                Some(Ok(Frame::data(piece)))
+            }
             Some(Piece::End) => {
                 reader.ended = true;
                 None
@@ -175,7 +195,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             ReplyBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            ReplyBody::Stream(_) => SizeHint::default(),
+            ReplyBody::Stream(reader) => reader.left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }

@@ -67,6 +67,19 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The least size that the body announces, for whoever would refuse it unread; 0 when it announces none.
+    pub fn announced_bytes(&self) -> u64 {
+        self.body.announced()
+    }
+
+    /// The next piece of the body, as it arrives; `None` at its end. Each may take as long as a whole body that
+    /// is read at once, so the caller has to bound the whole, in bytes and in time.
+    pub async fn read_piece(&mut self) -> Result<Option<Bytes>, BodyError> {
+        self.body.piece().await
+    }
+}
+
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers, path and query may hold credentials and numbers, so they stay out.

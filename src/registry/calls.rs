@@ -26,6 +26,8 @@ pub struct Calls {
     /// Decisions in the order they were made, for forgetting.
     made: Mutex<VecDeque<(Timestamp, CallId)>>,
     calls: DashMap<CallId, Arc<Call>>,
+    /// The same calls by what customers know them by.
+    sessions: DashMap<Box<str>, CallId>,
 }
 
 impl Calls {
@@ -81,6 +83,12 @@ impl Calls {
         self.calls.get(id).map(|call| Arc::clone(&call))
     }
 
+    /// A call of which something was reported, by its sessionId.
+    pub fn of_session(&self, session: &str) -> Option<Arc<Call>> {
+        let id = self.sessions.get(session)?.clone();
+        self.get(&id)
+    }
+
     /// A route answer of whose call nothing has been reported, by its call. Looks at every one: for operators.
     pub fn find_unreported(&self, wanted: impl Fn(&CallId) -> bool) -> Option<(CallId, Arc<Decision>)> {
         let found = self.decisions.iter().find(|decision| wanted(decision.key()))?;
@@ -106,6 +114,7 @@ impl Calls {
     pub fn put(&self, call: Arc<Call>) {
         let taken_over = call.decision.clone().filter(|decision| decision.basis == Basis::Asked);
         let id = call.id.clone();
+        self.sessions.insert(call.session.clone(), id.clone());
         self.calls.insert(id.clone(), call);
         if let Some(taken_over) = taken_over {
             // What was answered in the meantime, once the extension was keyed, is for the next event.
@@ -116,6 +125,7 @@ impl Calls {
     /// Forgets the calls. Route answers stay: the switch may be acting on them.
     pub fn clear(&self) {
         self.calls.clear();
+        self.sessions.clear();
     }
 
     /// Drops decisions that nothing followed, and calls that were closed longer than `keep` ago.
@@ -127,7 +137,13 @@ impl Calls {
             }
         }
         drop(made);
-        self.calls.retain(|_, call| call.closed.is_none_or(|closed| now.since(closed.at) < keep));
+        self.calls.retain(|_, call| {
+            let kept = call.closed.is_none_or(|closed| now.since(closed.at) < keep);
+            if !kept {
+                self.sessions.remove(&call.session);
+            }
+            kept
+        });
     }
 }
 

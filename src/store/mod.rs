@@ -29,6 +29,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 
@@ -108,6 +109,17 @@ pub enum Write {
         /// All of it.
         deliveries: Arc<[RowKey]>,
     },
+    /// The file of a recording has been stored.
+    Recording(Box<RecordingFile>),
+    /// From `at` on a recording is gone. Nothing happens when there is no such recording.
+    RecordingExpiry {
+        /// The recording's row.
+        recording: RowKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// The file of a recording has been deleted.
+    RecordingRemoved(RowKey),
     /// Who changed what.
     Audit(AuditEntry),
 }
@@ -246,6 +258,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// What an unfinished replay selects, from the place `from` in its order on, at most `limit`.
     fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError>;
+
+    /// The recordings with these keys, in that order. Missing ones are left out.
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError>;
+
+    /// Recordings that are gone by `now` and still have a row: at most `limit`, those that expired first.
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError>;
 
     /// The audit, newest first.
     fn find_audit(&self, page: query::Page) -> Result<Vec<AuditEntry>, StoreError>;

@@ -19,6 +19,8 @@ pub struct Origin {
     pub sp_id: Box<str>,
     /// `hostName` in a CDR.
     pub host_name: Box<str>,
+    /// `recordDomain` of recordings that lie with the gateway.
+    pub record_domain: Box<str>,
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ pub mod customer;
 pub mod fields;
 pub mod notices;
 pub mod operator;
+pub mod recording;
 pub mod result_code;
 pub mod switch;
 pub mod test_notice;

@@ -84,7 +84,7 @@ pub enum ResultCode {
 
     /// 403/1012001. AXB, AXE: the X number is not the app's.
     ResourceNotApplied,
-    /// 403/1012007. AXB: no such binding.
+    /// 403/1012007. AXB: no such binding. A recording: none of the app's has this name.
     RelationMissing,
     /// 403/1012008. AXB, AXE, AXYB: no X number is free for this request.
     NoNumberForArea,
@@ -102,6 +102,8 @@ pub enum ResultCode {
     /// 403/1016002. AX: this A is already bound to this X number.
     RecordExists,
 
+    /// 403/1020152. Call stop: no call of the app with this sessionId is under way.
+    SessionInvalid,
     /// 403/1020166. The client address is not on the app's whitelist.
     AddressNotWhitelisted,
     /// 403/1020167. AXE: the extension is given out, or none is left on the X number.
@@ -156,6 +158,7 @@ impl ResultCode {
         Self::NumberStatusAbnormal,
         Self::RecordMissing,
         Self::RecordExists,
+        Self::SessionInvalid,
         Self::AddressNotWhitelisted,
         Self::NoIdleExtension,
         Self::AddressBanned,
@@ -225,6 +228,7 @@ impl ResultCode {
             Self::NumberStatusAbnormal => (403, "1012102", "The number status is abnormal."),
             Self::RecordMissing => (403, "1016001", "The record does not exist."),
             Self::RecordExists => (403, "1016002", "The record already exists."),
+            Self::SessionInvalid => (403, "1020152", "Invalid sessionId."),
             Self::AddressNotWhitelisted => (403, "1020166", "The app client ip is not in ip white list."),
             Self::NoIdleExtension => (403, "1020167", "No idle extend Number."),
             Self::AddressBanned => (403, "1020176", "Authentication failed, try again later"),

@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::time_text::parse_switch_time;
-use crate::domain::call::{CallEvent, CallId, Decision, Recording, SWITCH_ID_LEN_MAX, Stage};
+use crate::domain::call::{CallEvent, CallId, Decision, SWITCH_ID_LEN_MAX, Stage};
 use crate::domain::customer::NumberStatus;
 use crate::domain::id::PublicIds;
 use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::recording::{Keeping, Recording, SHORTEST};
 use crate::domain::release::{ReleasedBy, StateCode};
 use crate::domain::route::{CallSetup, Route};
 use crate::domain::time::Timestamp;
@@ -24,7 +25,9 @@ const KEYED_CHARS_MAX: usize = 32;
 /// Longest `domain` of a recording (callbacks 5.1).
 const DOMAIN_CHARS_MAX: usize = 256;
 /// Longest `bucket` and `object` of a recording (callbacks 5.1).
-const OBJECT_CHARS_MAX: usize = 128;
+pub(super) const OBJECT_CHARS_MAX: usize = 128;
+/// Longest `path` of a recording: as the systems that we run on have it.
+const PATH_BYTES_MAX: usize = 4_096;
 
 /// Members of one message.
 struct Members<'v>(&'v Map<String, Value>);
@@ -280,10 +283,42 @@ fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
     Some((members.call_id()?, event))
 }
 
-/// Reads where a recording is. `None` = callId or object is missing.
-pub fn recording(body: &[u8], now: Timestamp) -> Option<(CallId, Recording)> {
+/// What the switch says about the recording of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordingReport {
+    /// It lies somewhere else.
+    Elsewhere(Recording),
+    /// It is a file that the gateway can reach.
+    At {
+        /// Where, as written.
+        path: String,
+        /// When it begins.
+        started_at: Option<Timestamp>,
+    },
+    /// It will be sent.
+    Awaited {
+        /// When it begins.
+        started_at: Timestamp,
+    },
+    /// It is too short to be one.
+    TooShort,
+}
+
+/// Reads what is said about a recording. `None` = callId is missing, or a member is too long.
+pub fn recording(body: &[u8], now: Timestamp) -> Option<(CallId, RecordingReport)> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let members = Members::of(&value)?;
+    let call = members.call_id()?;
+    let started_at = members.time("startedAt");
+    if let Some(path) = members.text("path") {
+        let path = (path.len() <= PATH_BYTES_MAX).then(|| path.to_owned())?;
+        return Some((call, RecordingReport::At { path, started_at }));
+    }
+    let seconds: Option<u32> = members.integer("seconds");
+    if seconds.is_some_and(|seconds| u64::from(seconds) < SHORTEST.as_secs()) {
+        return Some((call, RecordingReport::TooShort));
+    }
+    let started_at = started_at.unwrap_or(now);
     let short = |name: &str, max: usize| {
         let text = members.text(name).unwrap_or_default();
         (text.chars().count() <= max).then(|| Box::from(text))
@@ -291,11 +326,22 @@ pub fn recording(body: &[u8], now: Timestamp) -> Option<(CallId, Recording)> {
     let recording = Recording {
         domain: short("domain", DOMAIN_CHARS_MAX)?,
         bucket: short("bucket", OBJECT_CHARS_MAX)?,
-        object: short("object", OBJECT_CHARS_MAX).filter(|object| !object.is_empty())?,
-        started_at: members.time("startedAt").unwrap_or(now),
-        seconds: members.integer("seconds").unwrap_or(0),
+        object: short("object", OBJECT_CHARS_MAX)?,
+        started_at,
+        seconds: seconds.unwrap_or(0),
+        keeping: Keeping::Elsewhere,
     };
-    Some((members.call_id()?, recording))
+    if recording.object.is_empty() {
+        return Some((call, RecordingReport::Awaited { started_at }));
+    }
+    Some((call, RecordingReport::Elsewhere(recording)))
+}
+
+/// Reads the query of a recording that is sent: when it begins.
+pub fn recording_start(query: Option<&str>) -> Option<Timestamp> {
+    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let (_, text) = members.find(|(name, _)| name == "startedAt")?;
+    parse_switch_time(&text)
 }
 
 /// Status changes as read: those that can be used, and how many cannot be read.
@@ -341,6 +387,15 @@ pub struct ReportAnswer {
     pub accepted: usize,
     pub duplicates: usize,
     pub parked: usize,
+}
+
+/// What became of a recording that was sent.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the members are those of proto-docs/switch.md")]
+pub struct RecordingAnswer<'a> {
+    #[serde(flatten)]
+    pub counted: ReportAnswer,
+    pub object: &'a str,
 }
 
 /// What became of status changes.

@@ -173,7 +173,12 @@ mod tests {
     }
 
     fn bodies_in(mode: &str, members: &str) -> Vec<(&'static str, Box<str>, Value)> {
-        let origin = Origin { ids: PublicIds::new(&[7; 32]), sp_id: "sp".into(), host_name: "host".into() };
+        let origin = Origin {
+            ids: PublicIds::new(&[7; 32]),
+            sp_id: "sp".into(),
+            host_name: "host".into(),
+            record_domain: "host".into(),
+        };
         let drawn = Drawn { key: "drawn-key".into(), secret: "drawn-secret".into() };
         let body = format!(r#"{{"name":"x","mode":"{mode}"{members}}}"#);
         let app = new_app(body.as_bytes(), drawn, NOON).unwrap();

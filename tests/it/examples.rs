@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::recordings::wav;
 use crate::world::http::{Answer, Headers, exchange, request};
-use crate::world::{Customer, DAWN, FEE, NUMBER_STATUS, Operator, STATUS, Switch, World, at};
+use crate::world::{
+    Customer, DAWN, FEE, NUMBER_STATUS, Operator, Reaction, Receiver, STATUS, Switch, World, at,
+};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("proto-docs/examples")
@@ -22,8 +25,8 @@ macro_rules! replay {
 replay! {
     auth_accepted auth_ban auth_refused ax_bind ax_modify_query ax_temporary_callee ax_unbind axb_bind axb_choice
     axb_errors axb_modify axb_query axb_unbind axe_bind_query axe_errors call_ax call_axb_answered call_axb_busy
-    call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected notices number_status
-    operator replays
+    call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_stop notices number_status
+    operator recording replays
 }
 
 #[test]
@@ -45,6 +48,8 @@ struct Play {
     name: String,
     lines: VecDeque<Line>,
     world: World,
+    /// Where the switch takes orders.
+    control: Receiver,
     app: Option<Customer>,
     /// What stands for each `${name}` met so far.
     known: HashMap<String, String>,
@@ -58,14 +63,17 @@ impl Play {
         let lines: VecDeque<Line> =
             (1..).zip(text.lines().map(str::to_owned)).filter(|(_, line)| !line.starts_with('#')).collect();
         let start = lines.iter().find_map(|(_, line)| line.strip_prefix("time ")).unwrap_or(DAWN);
-        let world = World::begin(at(start), "", tempfile::tempdir().unwrap()).await;
+        let control = Receiver::start().await;
+        let more = format!("switch.control_url = \"http://{}\"", control.address);
+        let world = World::begin(at(start), &more, tempfile::tempdir().unwrap()).await;
         let mut play =
-            Self { name: name.into(), lines, world, app: None, known: HashMap::new(), answer: None };
+            Self { name: name.into(), lines, world, control, app: None, known: HashMap::new(), answer: None };
         while let Some((number, line)) = play.lines.pop_front() {
             play.step(number, &line).await;
         }
         play.world.quiet().await;
         assert_eq!(play.world.receiver.left(), [], "{name}: pushes that the file does not show");
+        assert_eq!(play.control.left(), [], "{name}: orders that the file does not show");
     }
 
     async fn step(&mut self, number: usize, line: &str) {
@@ -78,6 +86,8 @@ impl Play {
             ">>>" | "switch>>>" | "operator>>>" => self.ask(word, rest).await,
             "<<<" | "switch<<<" | "operator<<<" => self.compare_answer(number, rest),
             "push>>>" => self.compare_push(number, rest).await,
+            "control>>>" => self.expect_order(rest).await,
+            "control" => self.answer_orders(rest),
             _ => panic!("{}:{number}: what is {line:?}?", self.name),
         }
     }
@@ -129,15 +139,33 @@ impl Play {
                 None => body = self.filled_in(&line),
             }
         }
-        self.answer = Some(exchange(address, request(method, &target, &headers, body.as_bytes())).await);
+        let body =
+            body.strip_prefix("@wav ").map_or_else(|| body.clone().into(), |secs| wav(secs.parse().unwrap()));
+        self.answer = Some(exchange(address, request(method, &target, &headers, &body)).await);
+    }
+
+    async fn expect_order(&self, order: &str) {
+        let (method, path) = order.split_once(' ').expect("POST /calls/...");
+        assert_eq!(self.control.next(path).await.method, method);
+    }
+
+    fn answer_orders(&self, words: &str) {
+        let (path, status) = words.split_once(' ').expect("control /calls/... STATUS");
+        self.control.react(path, Reaction::Answer(status.parse().unwrap(), ""));
     }
 
     fn compare_answer(&mut self, number: usize, status: &str) {
         let answer = self.answer.take().expect("an answer follows a request");
         let place = format!("{}:{number}", self.name);
         assert_eq!(answer.status.to_string(), status, "{place}: {}", answer.text());
-        if let Some((_, expected)) = self.lines.pop_front().filter(|(_, line)| !line.is_empty()) {
-            self.compare(&place, &expected, &answer.text());
+        while let Some((_, expected)) = self.lines.pop_front().filter(|(_, line)| !line.is_empty()) {
+            match header_line(&expected) {
+                Some((name, value)) => {
+                    let sent = answer.header(name).unwrap_or_else(|| panic!("{place}: no {name}"));
+                    self.compare(&place, value, sent);
+                }
+                None => self.compare(&place, &expected, &answer.text()),
+            }
         }
     }
 

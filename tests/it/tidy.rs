@@ -25,6 +25,9 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/registry", &["tokio", "crate::store", ".await", "crate::engine"]),
     ("src/store", &["crate::wire", "crate::registry", "crate::engine", "crate::api"]),
     ("src/outbound", &["crate::store", "crate::engine", "crate::api"]),
+    ("src/recording", &["crate::store", "crate::wire", "crate::engine", "crate::api", "crate::http"]),
+    ("src/control.rs", &["crate::store", "crate::wire", "crate::engine", "crate::api"]),
+    ("src/remote.rs", &["crate::domain", "crate::store", "crate::wire", "crate::engine", "crate::api"]),
     ("src/engine", &["hyper::", "crate::api", "serde"]),
     ("src/http", &["crate::domain", "crate::engine", "crate::wire"]),
     ("src/api", &["reqwest", "rusqlite"]),
@@ -49,6 +52,9 @@ fn root() -> &'static Path {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
+    if folder.is_file() {
+        return vec![folder.into()];
+    }
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

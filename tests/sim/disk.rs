@@ -12,6 +12,7 @@ use privnum::domain::customer::{CustomerApp, NumberRecord};
 use privnum::domain::delivery::{Delivery, State};
 use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::XNumber;
+use privnum::domain::recording::RecordingFile;
 use privnum::domain::replay::{Phase, Replay};
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
@@ -55,6 +56,7 @@ pub struct Tables {
     pub replays: BTreeMap<RowKey, Replay>,
     /// What each replay selects, also when it is finished, with how often each had been pushed when it was made.
     pub selected: BTreeMap<RowKey, Vec<(RowKey, usize)>>,
+    pub recordings: BTreeMap<RowKey, RecordingFile>,
     /// Calls and deliveries written since somebody asked.
     pub touched_calls: BTreeSet<RowKey>,
     pub touched_notices: BTreeSet<RowKey>,
@@ -209,6 +211,12 @@ impl Tables {
                 let selected = deliveries.iter().map(pushes).collect();
                 self.selected.insert(replay, selected).is_none()
             }
+            Write::Recording(file) => self.recordings.insert(file.key, *file).is_none(),
+            Write::RecordingExpiry { recording, at } => {
+                self.recordings.entry(recording).and_modify(|file| file.expires_at = Some(at));
+                true
+            }
+            Write::RecordingRemoved(recording) => self.recordings.remove(&recording).is_some(),
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
@@ -313,6 +321,16 @@ impl Store for Disk {
         let tables = self.tables();
         let body = |id: &RowKey| Some((*id, Arc::clone(&tables.notices.get(id)?.body)));
         Ok(deliveries.iter().filter_map(body).collect())
+    }
+
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError> {
+        let tables = self.tables();
+        Ok(keys.iter().filter_map(|key| tables.recordings.get(key).cloned()).collect())
+    }
+
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.recordings.values().filter(|file| file.is_expired(now)).take(limit).cloned().collect())
     }
 
     fn find_cdrs(&self, _: &CdrFilter, _: Page) -> Result<Vec<CdrRow>, StoreError> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use privnum::clock::{Clock, ClockHand};
+use privnum::config::Config;
+use privnum::control::SwitchControl;
 use privnum::domain::area::AreaTable;
 use privnum::domain::axb::AxbBind;
 use privnum::domain::binding::Terms;
@@ -17,6 +19,9 @@ use privnum::engine::job::{SettingChange, Unserved};
 use privnum::engine::{Engine, PushLimits, Running, Settings, start};
 use privnum::metrics::Metrics;
 use privnum::outbound::{Outbound, OutboundSettings};
+use privnum::recording::Recordings;
+use privnum::remote::Remote;
+use tempfile::TempDir;
 
 use super::cast::{START, app, number, party, x};
 use super::disk::{Disk, Fault};
@@ -29,6 +34,8 @@ struct Live {
     disk: Arc<Disk>,
     hand: ClockHand,
     running: Running,
+    /// Holds no recording.
+    _folder: TempDir,
 }
 
 impl Live {
@@ -37,7 +44,14 @@ impl Live {
         drop(rustls::crypto::ring::default_provider().install_default());
         let disk = Arc::new(Disk::new(None));
         let (clock, hand) = Clock::manual(START);
+        let folder = tempfile::tempdir().unwrap();
+        let config = "operator.token = \"operator-0123456789\"\nswitch.token = \"switch-0123456789\"";
+        let config = Config::parse(config, folder.path()).unwrap();
+        let remote = Remote::new().unwrap();
         let settings = Settings {
+            recordings: Recordings::open(&config.recording, &remote).unwrap(),
+            control: SwitchControl::new(None, remote),
+            record_domain: "domain".into(),
             sp_id: "sp".into(),
             host_name: "host".into(),
             ledger: RULES,
@@ -51,7 +65,7 @@ impl Live {
         let create = SettingChange::CreateApp(Box::new(app(1, Mode::Axb, false)));
         running.engine.change("test", create).await.unwrap().unwrap();
         running.engine.change("test", SettingChange::AddNumbers(vec![number(1)])).await.unwrap().unwrap();
-        Self { disk, hand, running }
+        Self { disk, hand, running, _folder: folder }
     }
 
     fn engine(&self) -> &Engine {

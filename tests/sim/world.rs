@@ -45,7 +45,7 @@ pub const RULES: LedgerRules = LedgerRules {
         grace: Duration::from_secs(60),
         answer: Duration::from_secs(5),
     },
-    retention: RetentionDays { cdrs: 31, notices: 31, exhausted: 31 },
+    retention: RetentionDays { cdrs: 31, notices: 31, exhausted: 31, recordings: 7 },
 };
 
 /// Somebody who waits for an answer.
@@ -78,7 +78,12 @@ pub struct World {
 }
 
 fn boot(disk: &Arc<Disk>, clock: &Clock) -> (Arc<Shared>, Ledger) {
-    let origin = Origin { ids: PublicIds::new(&[7; 32]), sp_id: "sp".into(), host_name: "host".into() };
+    let origin = Origin {
+        ids: PublicIds::new(&[7; 32]),
+        sp_id: "sp".into(),
+        host_name: "host".into(),
+        record_domain: "domain".into(),
+    };
     let limits = PushLimits { in_flight: 6, per_app: 4, ..PushLimits::default() };
     let store = Arc::clone(disk) as _;
     let (areas, metrics) = (AreaTable::default(), Metrics::new());

@@ -3,13 +3,17 @@
 pub mod ax;
 pub mod axb;
 pub mod axe;
+pub mod callstop;
 pub mod notices;
+pub mod recording;
 
 use std::sync::Arc;
 
 use hyper::Method;
+use hyper::header::{HOST, HeaderValue};
 
 use self::notices::Readers;
+pub use self::recording::LinkBase;
 use super::admission::{Admission, Admitted};
 use super::rejection::{Asked, Rejection, rejection};
 use crate::domain::allocation::AreaMatch;
@@ -63,6 +67,10 @@ pub enum Operation {
     ListAxe,
     /// Fetch notices; in every mode.
     FetchNotices,
+    /// Link to a recording.
+    LinkRecording,
+    /// Call stop.
+    StopCall,
 }
 
 impl Operation {
@@ -90,6 +98,8 @@ impl Operation {
             "/rest/caas/extendnumber/v1.0" if get => Self::QueryAxe,
             "/rest/caas/extendnumber/v2.0" if get => Self::ListAxe,
             "/rest/notifications/v1" if get => Self::FetchNotices,
+            "/rest/provision/voice/record/v1.0" if get => Self::LinkRecording,
+            "/rest/httpsessions/callStop/v2.0" if post => Self::StopCall,
             _ => return None,
         })
     }
@@ -104,7 +114,7 @@ impl Operation {
             Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => {
                 Some(Mode::Axe)
             }
-            Self::FetchNotices => None,
+            Self::FetchNotices | Self::LinkRecording | Self::StopCall => None,
         }
     }
 }
@@ -118,6 +128,8 @@ pub struct CustomerApi {
     pub admission: Arc<Admission>,
     /// Who fetches notices just now.
     pub readers: Arc<Readers>,
+    /// What links to recordings begin with.
+    pub base: LinkBase,
 }
 
 impl Service for CustomerApi {
@@ -146,6 +158,9 @@ impl Service for CustomerApi {
 
 impl CustomerApi {
     async fn answer(&self, mut request: Request) -> Result<Reply, Rejection> {
+        if let Some(link) = recording::FollowedLink::of(&request) {
+            return recording::follow(&self.engine, link).await;
+        }
         let operation = Operation::at(&request.method, request.path())
             .ok_or(Rejection::invalid("No such URI.", Some(404)))?;
         let shared = self.engine.shared();
@@ -157,9 +172,10 @@ impl CustomerApi {
             return Err(Rejection::new(ResultCode::InternalError));
         }
         let fields = fields(operation, &mut request).await?;
+        let host = request.headers.get(HOST).cloned();
         // While a command waits for its commit, many others come and go: what it no longer needs is let go first.
         drop(request);
-        self.carry_out(operation, &admitted, fields).await
+        self.carry_out(operation, &admitted, fields, host).await
     }
 
     async fn carry_out(
@@ -167,6 +183,7 @@ impl CustomerApi {
         operation: Operation,
         admitted: &Admitted,
         fields: Fields,
+        host: Option<HeaderValue>,
     ) -> Result<Reply, Rejection> {
         let (engine, app) = (&self.engine, &*admitted.app);
         match operation {
@@ -185,6 +202,10 @@ impl CustomerApi {
             Operation::QueryAxe => engine.read(|_| axe::query(engine, app, &fields))?,
             Operation::ListAxe => engine.read(|_| axe::list(engine, app, &fields))?,
             Operation::FetchNotices => notices::fetch(engine, &self.readers, app, &fields).await,
+            Operation::LinkRecording => {
+                recording::link(engine, app, &fields, || self.base.of(host.as_ref())).await
+            }
+            Operation::StopCall => callstop::stop(engine, app, &fields).await,
         }
     }
 }
@@ -199,7 +220,8 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::QueryAxb
         | Operation::QueryAxe
         | Operation::ListAxe
-        | Operation::FetchNotices => Ok(Fields::from_query(request.query())),
+        | Operation::FetchNotices
+        | Operation::LinkRecording => Ok(Fields::from_query(request.query())),
         Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe => {
             let query = Fields::from_query(request.query());
             if query.has_any(&UNBIND_SELECTORS) {
@@ -214,7 +236,8 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::BindAxb
         | Operation::ModifyAxb
         | Operation::BindAxe
-        | Operation::ModifyAxe => Ok(Fields::from_json(&body(request).await?)?),
+        | Operation::ModifyAxe
+        | Operation::StopCall => Ok(Fields::from_json(&body(request).await?)?),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Calls: list and show. All that was reported is in the store; a route answer that no report followed is only
 //! in memory, and can be shown but not listed.
 
-use super::{Asked, Fault, OperatorApi, PageAsked, span};
+use super::{Asked, Fault, OPERATOR, OperatorApi, PageAsked, span};
 use crate::api::json;
 use crate::domain::call::Call;
 use crate::domain::id::RowKey;
+use crate::engine::CallNotStopped;
 use crate::http::Reply;
 use crate::store::query::{CallFilter, Page};
 use crate::wire::operator::call::{CallAnswer, CallDetail};
@@ -50,6 +51,21 @@ impl OperatorApi {
         let shared = self.engine.shared();
         let app = call.app().map(|app| shared.registry.customers.by_no(app));
         Ok(json(200, &CallDetail::of(&call, app.as_deref(), &shared.origin.ids)))
+    }
+
+    /// Ends a call of whatever app.
+    pub(super) async fn stop_call(&self, session: &str, asked: Asked) -> Result<Reply, Fault> {
+        asked.params.finish()?;
+        match self.engine.stop_call(None, session, Some(OPERATOR)).await {
+            Ok(()) => Ok(json(200, &serde_json::json!({ "sessionId": session, "status": "stopping" }))),
+            Err(CallNotStopped::NotThere) => {
+                Err(Fault::new(404, "call_not_found", "no call with this sessionId is under way"))
+            }
+            Err(CallNotStopped::Switch(failure)) => {
+                Err(Fault::new(502, "switch_unavailable", failure.to_string()))
+            }
+            Err(CallNotStopped::Unserved(why)) => Err(why.into()),
+        }
     }
 
     /// A call of which nothing is known but the answer to the switch's question.

@@ -129,6 +129,7 @@ impl OperatorApi {
             ("DELETE", ["bindings", subscription]) => self.unbind(subscription, asked).await,
             ("GET", ["calls"]) => self.list_calls(asked).await,
             ("GET", ["calls", session]) => self.show_call(session, asked).await,
+            ("POST", ["calls", session, "stop"]) => self.stop_call(session, asked).await,
             ("GET", ["cdrs"]) => self.list_cdrs(asked).await,
             ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
             ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,

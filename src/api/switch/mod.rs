@@ -1,5 +1,7 @@
 //! The switch listener: routes, events, recordings, number status (proto-docs/switch.md).
 
+mod recordings;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,12 +9,12 @@ use hyper::Method;
 
 use super::{json, switch_token};
 use crate::config::LiveTokens;
-use crate::engine::Engine;
 use crate::engine::job::{ReportCount, SettingChange, SettingFault, Unserved};
+use crate::engine::{Engine, NotKept};
 use crate::http::{BodyError, Refusal, Reply, Request, Service};
 use crate::wire::switch::{
     ErrorAnswer, ErrorBody, ITEMS_MAX, ReportAnswer, RouteAnswer, StatusAnswer, TooMany, events,
-    number_status, recording, route_question,
+    number_status, route_question,
 };
 
 const ROUTE: &str = "/switch/v1/route";
@@ -33,13 +35,14 @@ pub struct SwitchApi {
 }
 
 /// An answer that is not 200. An event as such is never a reason for one: the switch would send it for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Fault {
     Unauthorized,
     NotFound,
     TooSlow,
     TooLarge,
     Invalid(u16),
+    Recording(NotKept),
     Unavailable(Option<Unserved>),
 }
 
@@ -63,13 +66,17 @@ impl Service for SwitchApi {
 impl SwitchApi {
     /// Every route of this listener.
     async fn answer(&self, request: &mut Request) -> Result<Reply, Fault> {
-        if !matches!(request.path(), ROUTE | EVENTS | RECORDINGS | NUMBER_STATUS)
-            || request.method != Method::POST
-        {
+        let recorded = recorded_call(request).map(str::to_owned);
+        let posted = matches!(request.path(), ROUTE | EVENTS | RECORDINGS | NUMBER_STATUS)
+            && request.method == Method::POST;
+        if !posted && recorded.is_none() {
             return Err(Fault::NotFound);
         }
         if !switch_token(&request.headers).is_some_and(|token| self.tokens.load().accept(&token)) {
             return Err(Fault::Unauthorized);
+        }
+        if let Some(call) = recorded {
+            return self.put_recording(&call, request).await;
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;
         match request.path() {
@@ -100,13 +107,6 @@ impl SwitchApi {
         Ok(counted(ReportCount { parked: count.parked + read.unusable, ..count }))
     }
 
-    async fn recordings(&self, body: &[u8]) -> Result<Reply, Fault> {
-        Ok(counted(match recording(body, self.engine.shared().clock.now()) {
-            Some((call, recording)) => self.engine.record(call, recording).await?,
-            None => ReportCount { parked: 1, ..ReportCount::default() },
-        }))
-    }
-
     async fn number_status(&self, body: &[u8]) -> Result<Reply, Fault> {
         let read = number_status(body)?;
         let asked = read.usable.len();
@@ -122,6 +122,12 @@ impl SwitchApi {
         let updated = asked - faults.len();
         Ok(json(200, &StatusAnswer { updated, unchanged, unknown: faults.len() - unchanged + read.unusable }))
     }
+}
+
+/// The call, still encoded, whose recording a request brings.
+fn recorded_call(request: &Request) -> Option<&str> {
+    let call = request.path().strip_prefix(RECORDINGS)?.strip_prefix('/')?;
+    (request.method == Method::PUT && !call.is_empty() && !call.contains('/')).then_some(call)
 }
 
 fn counted(count: ReportCount) -> Reply {
@@ -141,11 +147,12 @@ impl Fault {
                 (413, "too_large", format!("at most {BODY_BYTES_MAX} bytes and {ITEMS_MAX} items"))
             }
             Self::Invalid(status) => (status, "invalid_request", "not a complete HTTP request".into()),
+            Self::Recording(why) => recordings::fault(&why),
             Self::Unavailable(why) => {
                 (503, "unavailable", why.map_or_else(|| "try again".into(), |why| why.to_string()))
             }
         };
-        json(status, &ErrorAnswer { error: ErrorBody { code, message: &message } })
+        json(status, &ErrorAnswer { error: ErrorBody { code, message: &message } }).with_detail(message)
     }
 }
 

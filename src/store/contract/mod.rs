@@ -6,6 +6,7 @@ pub(crate) mod sample;
 mod lists;
 mod loading;
 mod notices;
+mod recordings;
 mod replays;
 
 use super::query::Page;
@@ -21,6 +22,7 @@ use crate::domain::time::Timestamp;
 pub(crate) use lists::*;
 pub(crate) use loading::*;
 pub(crate) use notices::*;
+pub(crate) use recordings::*;
 pub(crate) use replays::*;
 
 /// Where a store keeps its rows, so that it can be opened again there.
@@ -70,6 +72,9 @@ macro_rules! store_contract {
             what_a_replay_selects_is_given_from_any_place_on_until_it_is_finished,
             replays_are_listed_newest_first,
             finished_replays_are_forgotten_and_unfinished_ones_never,
+            recordings_are_found_by_their_keys,
+            recordings_that_are_gone_are_found_in_the_order_they_went,
+            a_recording_has_one_expiry_and_none_when_it_is_removed,
             a_store_that_works_answers_a_ping,
         }
     };

@@ -9,7 +9,7 @@ use crate::domain::binding::{
     AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Change, Expiry, Extras, Fallback, FirstGiven,
     LastCaller, NextCallee, Span, Terms, TimeUnit, UnbindCause,
 };
-use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Closed, Decision, Recording, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Closed, Decision, Stage};
 use crate::domain::customer::{
     AppSecret, AxeDefaults, CallbackTls, CallbackUrls, ClientCertificate, CustomerApp, Mode, NumberRecord,
     NumberStatus, SignaturePolicy,
@@ -18,6 +18,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppKey, AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
+use crate::domain::recording::{Keeping, Recording, RecordingFile};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
@@ -74,6 +75,7 @@ pub(crate) fn app(no: u32) -> CustomerApp {
         push_number_status: true,
         extension_digits: 3,
         axe: AxeDefaults { prompt_tone: text("prompt.wav"), fallback: Some(Fallback::Number(number(8))) },
+        recording_days: NonZeroU32::new(14),
         flow_limit_per_second: NonZeroU32::new(300),
         suspended: true,
         signatures: SignaturePolicy {
@@ -105,6 +107,7 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         push_number_status: false,
         extension_digits: 4,
         axe: AxeDefaults::default(),
+        recording_days: None,
         flow_limit_per_second: None,
         suspended: false,
         signatures: SignaturePolicy::default(),
@@ -222,6 +225,21 @@ fn recording() -> Recording {
         object: "a/b.wav".into(),
         started_at: at(15),
         seconds: 42,
+        keeping: Keeping::Here(key(16)),
+    }
+}
+
+/// A recording of app 1 that is gone `secs` after the start, if ever.
+pub(crate) fn recording_file(n: u64, gone: Option<u64>) -> RecordingFile {
+    RecordingFile {
+        key: key(n),
+        call: key(1),
+        app: AppNo(1),
+        bucket: "sp-key-1".into(),
+        bytes: 5 << 32,
+        seconds: 42,
+        stored_at: at(n),
+        expires_at: gone.map(at),
     }
 }
 

@@ -12,6 +12,7 @@ mod list;
 mod load;
 mod notices;
 mod pool;
+mod recordings;
 mod replays;
 mod retention;
 mod search;
@@ -38,6 +39,7 @@ use super::query::{
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
 use crate::domain::id::RowKey;
+use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 
@@ -51,6 +53,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
+    include_str!("schema-5.sql"),
 ];
 
 /// SQLite in a directory that this process owns.
@@ -163,6 +166,14 @@ impl Store for EmbeddedStore {
 
     fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError> {
         self.readers.read(|db| replays::selected(db, replay, from, limit))
+    }
+
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError> {
+        self.readers.read(|db| recordings::find(db, keys))
+    }
+
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError> {
+        self.readers.read(|db| recordings::expired(db, now, limit))
     }
 
     fn find_audit(&self, page: Page) -> Result<Vec<AuditEntry>, StoreError> {

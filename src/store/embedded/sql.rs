@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, ReplayColumns,
+    NumberColumns, RecordingColumns, ReplayColumns,
 };
 
 /// The statements of the write path.
@@ -20,6 +20,7 @@ pub(super) struct WriteSql {
     pub(super) attempt: String,
     pub(super) replay: String,
     pub(super) audit: String,
+    pub(super) recording: String,
 }
 
 /// All of them, put together once.
@@ -46,6 +47,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
     ),
     replay: put("replay", ReplayColumns::NAMES),
     audit: insert("audit", AuditColumns::NAMES),
+    recording: insert("recording", RecordingColumns::NAMES),
 });
 
 /// The columns for a SELECT, each with `prefix` in front (`c.` for a table called c).

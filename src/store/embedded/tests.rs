@@ -10,6 +10,7 @@ use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
 use crate::domain::delivery::NoticeKind;
 use crate::domain::id::RowKey;
+use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
@@ -79,6 +80,14 @@ impl Store for CaughtUp {
 
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
         self.0.bodies(deliveries)
+    }
+
+    fn recordings(&self, keys: &[RowKey]) -> Result<Vec<RecordingFile>, StoreError> {
+        self.0.recordings(keys)
+    }
+
+    fn expired_recordings(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordingFile>, StoreError> {
+        self.0.expired_recordings(now, limit)
     }
 
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {

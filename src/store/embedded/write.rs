@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::recordings;
 use super::replays;
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
@@ -41,6 +42,9 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         }
         Write::Replay(replay) => return replays::put(db, replay),
         Write::Selected { replay, deliveries } => return replays::select(db, *replay, deliveries),
+        Write::Recording(file) => return recordings::add(db, file),
+        Write::RecordingExpiry { recording, at } => return recordings::set_expiry(db, *recording, *at),
+        Write::RecordingRemoved(recording) => return recordings::remove(db, *recording),
         Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())

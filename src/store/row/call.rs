@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::column::Json;
 use super::{RowError, columns};
-use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Recording, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::recording::{Keeping, Recording};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
 use crate::domain::time::Timestamp;
@@ -189,19 +190,35 @@ pub(crate) struct RecordingDocument {
     object: Box<str>,
     started_at: u64,
     seconds: u32,
+    /// The key under which the file lies, or is to lie, with us.
+    #[serde(default)]
+    key: Option<u64>,
+    /// The file is still to come.
+    #[serde(default)]
+    awaited: bool,
 }
 
 impl From<&Recording> for RecordingDocument {
     fn from(recording: &Recording) -> Self {
-        let Recording { domain, bucket, object, started_at, seconds } = recording.clone();
-        Self { domain, bucket, object, started_at: started_at.millis(), seconds }
+        let Recording { domain, bucket, object, started_at, seconds, keeping } = recording.clone();
+        let (key, awaited) = match keeping {
+            Keeping::Elsewhere => (None, false),
+            Keeping::Awaited(key) => (Some(key.get()), true),
+            Keeping::Here(key) => (Some(key.get()), false),
+        };
+        Self { domain, bucket, object, started_at: started_at.millis(), seconds, key, awaited }
     }
 }
 
 impl From<RecordingDocument> for Recording {
     fn from(document: RecordingDocument) -> Self {
-        let RecordingDocument { domain, bucket, object, started_at, seconds } = document;
-        Self { domain, bucket, object, started_at: Timestamp::from_millis(started_at), seconds }
+        let RecordingDocument { domain, bucket, object, started_at, seconds, key, awaited } = document;
+        let keeping = match (key.and_then(RowKey::from_stored), awaited) {
+            (None, _) => Keeping::Elsewhere,
+            (Some(key), true) => Keeping::Awaited(key),
+            (Some(key), false) => Keeping::Here(key),
+        };
+        Self { domain, bucket, object, started_at: Timestamp::from_millis(started_at), seconds, keeping }
     }
 }
 

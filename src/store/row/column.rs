@@ -129,6 +129,7 @@ whole_numbers! {
     u8: |small| small, |int| int.try_into().ok();
     u16: |small| small, |int| int.try_into().ok();
     u32: |small| small, |int| int.try_into().ok();
+    u64: |large| large, |int| int.try_into().ok();
     AppNo: |app| app.0, |int| int.try_into().ok().map(AppNo);
     StateCode: |code| code.number(), |int| StateCode::from_number(int.try_into().ok()?);
     RowKey: |key| key.get(), |int| RowKey::from_stored(int.try_into().ok()?);

@@ -65,6 +65,8 @@ pub(crate) struct SettingsDocument {
     number_status_url: Option<Box<str>>,
     push_number_status: bool,
     extension_digits: u8,
+    #[serde(default)]
+    recording_days: Option<NonZeroU32>,
     flow_limit_per_second: Option<NonZeroU32>,
     accept_aksk: bool,
     accept_wsse: bool,
@@ -123,6 +125,7 @@ impl From<&CustomerApp> for SettingsDocument {
             number_status_url: number_status,
             push_number_status: app.push_number_status,
             extension_digits: app.extension_digits,
+            recording_days: app.recording_days,
             flow_limit_per_second: app.flow_limit_per_second,
             accept_aksk: aksk,
             accept_wsse: wsse,
@@ -206,6 +209,7 @@ impl AppColumns<'_> {
                 fallback: fallback(settings.callback_tone, settings.callback_number)
                     .ok_or(RowError::Unreadable("app.settings"))?,
             },
+            recording_days: settings.recording_days,
             flow_limit_per_second: settings.flow_limit_per_second,
             suspended: self.suspended,
             signatures: SignaturePolicy {

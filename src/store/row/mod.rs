@@ -26,7 +26,7 @@ pub(crate) use binding::BindingColumns;
 pub(crate) use call::{CallColumns, CdrColumns, EventColumns};
 pub(crate) use column::{Column, first_key_at, key_or_beyond};
 pub(crate) use customer::{AppColumns, NumberColumns};
-pub(crate) use record::{AttemptColumns, AuditColumns};
+pub(crate) use record::{AttemptColumns, AuditColumns, RecordingColumns};
 pub(crate) use replay::{ReplayColumns, packed, unpacked};
 
 /// What one column of one row holds.

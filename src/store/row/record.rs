@@ -1,10 +1,11 @@
-//! The rows of the pushes made and of the audit.
+//! The rows of the pushes made, of the audit and of recordings.
 
 use std::borrow::Cow;
 
 use super::column::Json;
 use super::columns;
-use crate::domain::id::RowKey;
+use crate::domain::id::{AppNo, RowKey};
+use crate::domain::recording::RecordingFile;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempt, AuditEntry};
 
@@ -30,6 +31,20 @@ columns! {
         action: Cow<'r, str>,
         subject: Cow<'r, str>,
         detail: Cow<'r, str>,
+    }
+}
+
+columns! {
+    /// A recording that lies with the gateway.
+    RecordingColumns of "recording" {
+        key: RowKey,
+        call: RowKey,
+        app: AppNo,
+        bucket: Cow<'r, str>,
+        bytes: u64,
+        seconds: u32,
+        stored_at: Timestamp,
+        expires_at: Option<Timestamp>,
     }
 }
 
@@ -85,6 +100,37 @@ impl AuditColumns<'_> {
             action: Box::from(&*self.action),
             subject: Box::from(&*self.subject),
             detail: Box::from(&*self.detail),
+        }
+    }
+}
+
+impl<'r> From<&'r RecordingFile> for RecordingColumns<'r> {
+    fn from(file: &'r RecordingFile) -> Self {
+        Self {
+            key: file.key,
+            call: file.call,
+            app: file.app,
+            bucket: (&*file.bucket).into(),
+            bytes: file.bytes,
+            seconds: file.seconds,
+            stored_at: file.stored_at,
+            expires_at: file.expires_at,
+        }
+    }
+}
+
+impl RecordingColumns<'_> {
+    /// The recording that the row tells of.
+    pub(crate) fn into_file(self) -> RecordingFile {
+        RecordingFile {
+            key: self.key,
+            call: self.call,
+            app: self.app,
+            bucket: Box::from(&*self.bucket),
+            bytes: self.bytes,
+            seconds: self.seconds,
+            stored_at: self.stored_at,
+            expires_at: self.expires_at,
         }
     }
 }

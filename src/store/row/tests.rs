@@ -11,11 +11,12 @@ use crate::domain::binding::{
     AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
     Terms, TimeUnit,
 };
-use crate::domain::call::{Basis, Call, CallEvent, CallId, Decision, Recording, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, CallId, Decision, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
+use crate::domain::recording::{Keeping, Recording};
 use crate::domain::release::ReleasedBy;
 use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
 use crate::domain::time::Timestamp;
@@ -191,13 +192,19 @@ fn decision() -> impl Strategy<Value = Decision> {
 }
 
 fn recording() -> impl Strategy<Value = Recording> {
-    (text(), text(), text(), time(), any::<u32>()).prop_map(
-        |(domain, bucket, object, started_at, seconds)| Recording {
+    let keeping = prop_oneof![
+        Just(Keeping::Elsewhere),
+        key().prop_map(Keeping::Awaited),
+        key().prop_map(Keeping::Here)
+    ];
+    (text(), text(), text(), time(), any::<u32>(), keeping).prop_map(
+        |(domain, bucket, object, started_at, seconds, keeping)| Recording {
             domain,
             bucket,
             object,
             started_at,
             seconds,
+            keeping,
         },
     )
 }

@@ -1,12 +1,14 @@
 //! The customer API's messages: requests read into commands, answers written member by member
-//! in the documented order (customer-api 3 to 5).
+//! in the documented order (customer-api 3 to 5, 8 and 9).
 
+mod any;
 mod ax;
 mod axb;
 mod axe;
 
 use serde::Serialize;
 
+pub use self::any::*;
 pub use self::ax::*;
 pub use self::axb::*;
 pub use self::axe::*;

@@ -25,6 +25,8 @@ const NAME_CHARS_MAX: usize = 64;
 const URL_BYTES_MAX: usize = 2_048;
 /// Longest PEM text: a handful of certificates.
 const PEM_BYTES_MAX: usize = 64 * 1024;
+/// Longest time that recordings may be kept: ten years.
+const RECORDING_DAYS_MAX: u32 = 3_650;
 /// Most requests per second that a limit may allow.
 const FLOW_LIMIT_MAX: u32 = 1_000_000;
 /// How long a rotated secret still verifies: unless asked otherwise, and at most. 30 days.
@@ -82,6 +84,8 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(name(from)?.map(AppSetting::Name));
     settings.extend(whitelist(from)?.map(AppSetting::IpWhitelist));
     settings.extend(from.boolean("recording")?.map(AppSetting::Recording));
+    let days = from.nullable_integer("recordingDays", 1, RECORDING_DAYS_MAX)?;
+    settings.extend(days.map(|days| AppSetting::RecordingDays(days.and_then(NonZeroU32::new))));
     settings.extend(from.boolean("sms")?.map(AppSetting::Sms));
     settings.extend(url(from, "callStatusUrl")?.map(AppSetting::CallStatusUrl));
     settings.extend(url(from, "cdrUrl")?.map(AppSetting::CdrUrl));
@@ -238,6 +242,7 @@ pub struct AppAnswer<'a> {
     status: &'static str,
     ip_whitelist: Vec<String>,
     recording: bool,
+    recording_days: Option<u32>,
     sms: bool,
     call_status_url: Option<&'a str>,
     cdr_url: Option<&'a str>,
@@ -282,6 +287,7 @@ impl<'a> AppAnswer<'a> {
             status: if app.suspended { "suspended" } else { "active" },
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
             recording: app.recording,
+            recording_days: app.recording_days.map(NonZeroU32::get),
             sms: app.sms,
             call_status_url: app.urls.call_status.as_deref(),
             cdr_url: app.urls.cdr.as_deref(),
@@ -351,7 +357,7 @@ mod tests {
         let shown = serde_json::to_value(AppAnswer::of(&app, NOON).with_secret(&app)).unwrap();
         let expected = serde_json::json!({
             "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active",
-            "ipWhitelist": [], "recording": false, "sms": false, "callStatusUrl": null, "cdrUrl": null,
+            "ipWhitelist": [], "recording": false, "recordingDays": null, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
             "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{number, party, time};
-use crate::domain::call::{Basis, Call, CallEvent, Decision, Recording, Stage};
+use crate::domain::call::{Basis, Call, CallEvent, Decision, Stage};
 use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::PublicIds;
 use crate::domain::number::XNumber;
+use crate::domain::recording::Recording;
 use crate::domain::release::ReleasedBy;
 use crate::domain::route::Route;
 use crate::wire::time_text::format_rfc3339_millis;

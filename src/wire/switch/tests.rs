@@ -82,3 +82,39 @@ fn a_carriers_status_is_read_and_a_senseless_one_counted() {
     assert_eq!(statuses, [NumberStatus::Unavailable(Some(2)), NumberStatus::Suspended]);
     assert_eq!(read.unusable, 3);
 }
+
+#[test]
+fn what_is_said_of_a_recording_tells_whether_it_comes_to_us() {
+    let read = |members: &str| {
+        let body = format!("{{\"callId\":\"c\"{members}}}");
+        recording(body.as_bytes(), NOW).map(|(_, report)| report)
+    };
+    assert_eq!(read(""), Some(RecordingReport::Awaited { started_at: NOW }));
+    assert_eq!(
+        read(",\"object\":\"\",\"seconds\":\"3\""),
+        Some(RecordingReport::Awaited { started_at: NOW })
+    );
+    assert_eq!(read(",\"object\":\"a.wav\",\"seconds\":2"), Some(RecordingReport::TooShort));
+    let at = |started_at| Some(RecordingReport::At { path: "d/a.wav".into(), started_at });
+    assert_eq!(read(",\"path\":\"d/a.wav\",\"object\":\"b\",\"seconds\":1"), at(None));
+    assert_eq!(read(",\"path\":\"d/a.wav\",\"startedAt\":1767323100"), at(Some(NOW)));
+    let Some(RecordingReport::Elsewhere(recording)) = read(",\"object\":\"a.wav\",\"domain\":\"d\"") else {
+        panic!("it lies elsewhere");
+    };
+    assert_eq!((&*recording.object, &*recording.domain, recording.seconds), ("a.wav", "d", 0));
+    for unusable in [
+        ",\"callId\":\"\"".to_owned(),
+        format!(",\"path\":\"{}\"", "p".repeat(4_097)),
+        format!(",\"object\":\"{}\"", "o".repeat(129)),
+    ] {
+        assert_eq!(read(&unusable), None);
+    }
+}
+
+#[test]
+fn the_start_of_a_recording_may_stand_in_the_query() {
+    assert_eq!(recording_start(Some("x=1&startedAt=2026-01-02T03%3A05%3A00Z")), Some(NOW));
+    assert_eq!(recording_start(Some("startedAt=1767323100.0")), Some(NOW));
+    assert_eq!(recording_start(Some("startedAt=yesterday")), None);
+    assert_eq!(recording_start(None), None);
+}

@@ -14,7 +14,7 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
     let world = World::new().await;
     let operator = world.operator();
     let wanted = json!({"name": "出行", "mode": "AXE", "appKey": KEY, "appSecret": "an-imported-secret",
-        "ipWhitelist": ["203.0.113.7", "2001:db8::/32"], "recording": true, "sms": true,
+        "ipWhitelist": ["203.0.113.7", "2001:db8::/32"], "recording": true, "recordingDays": 30, "sms": true,
         "callStatusUrl": "https://app.example.com/status", "cdrUrl": "https://app.example.com/fee",
         "numberStatusUrl": "https://app.example.com/number", "smsNotifyUrl": "https://app.example.com/sms",
         "smsControlUrl": "http://app.example.com/control", "pushNumberStatus": true, "extensionDigits": 2,
@@ -48,6 +48,7 @@ async fn slips_of_the_pen_are_refused_with_what_is_wrong() {
         (json!({"mode": "AXB"}), "name"),
         (json!({"name": "x", "mode": "AXB", "cdrUrl": "ftp://x"}), "cdrUrl"),
         (json!({"name": "x", "mode": "AXB", "ipWhitelist": ["nowhere"]}), "ipWhitelist"),
+        (json!({"name": "x", "mode": "AXB", "recordingDays": 0}), "recordingDays"),
     ] {
         let answer = world.operator().ask("POST", "apps", &body).await;
         assert_refused(&answer, 400, "invalid_request", Some(field));

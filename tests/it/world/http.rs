@@ -104,6 +104,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
 
     /// The next answer; `None` when the connection closes before a whole one.
     pub async fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.head().await?;
+        let length: usize = answer.header("Content-Length").map_or(0, |length| length.parse().unwrap());
+        while self.unread.len() < length {
+            if !self.read_more().await {
+                return None;
+            }
+        }
+        answer.body = self.unread.drain(..length).collect();
+        Some(answer)
+    }
+
+    /// The head of the next answer, which is all of an answer to HEAD.
+    pub async fn head(&mut self) -> Option<Answer> {
         let head = loop {
             if let Some(end) = find(&self.unread, b"\r\n\r\n") {
                 let head: Vec<u8> = self.unread.drain(..end + 4).collect();
@@ -120,15 +133,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let mut answer = Answer { version, status, headers, body: Vec::new() };
-        let length: usize = answer.header("Content-Length").map_or(0, |length| length.parse().unwrap());
-        while self.unread.len() < length {
-            if !self.read_more().await {
-                return None;
-            }
-        }
-        answer.body = self.unread.drain(..length).collect();
-        Some(answer)
+        Some(Answer { version, status, headers, body: Vec::new() })
     }
 
     /// Whether the other side closes without another byte.

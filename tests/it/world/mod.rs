@@ -221,6 +221,16 @@ impl World {
         value.unwrap_or_else(|| panic!("no {series} in\n{text}"))
     }
 
+    /// Deletes the recordings whose time is over, or waits until it is done.
+    pub async fn expire_recordings(&self) {
+        self.gateway().engine().expire_recordings().await;
+    }
+
+    /// Deletes files of recordings that no row tells of, or waits until it is done.
+    pub async fn sweep_recordings(&self) {
+        self.gateway().engine().sweep_recordings().await;
+    }
+
     /// Waits until no push is due or under way, and all outcomes are on record.
     pub async fn quiet(&self) {
         let engine = self.gateway().engine();

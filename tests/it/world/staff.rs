@@ -49,6 +49,18 @@ impl Switch {
         ["accepted", "duplicates", "parked"].map(|counter| counted[counter].as_u64().unwrap())
     }
 
+    /// Says something about a recording; answers `[accepted, duplicates, parked]`.
+    pub async fn tell_recording(&self, body: &Value) -> [u64; 3] {
+        let counted = self.post("recordings", body).await;
+        ["accepted", "duplicates", "parked"].map(|counter| counted[counter].as_u64().unwrap())
+    }
+
+    /// Sends the file of a recording.
+    pub async fn send_recording(&self, call: &str, file: &[u8]) -> Answer {
+        let target = format!("/switch/v1/recordings/{call}");
+        exchange(self.address(), request("PUT", &target, &Self::headers(), file)).await
+    }
+
     /// One stage of a call at `ts`, under an id made of both.
     pub fn event(call: &str, stage: &str, ts: &str, more: &Value) -> Value {
         let mut event =
