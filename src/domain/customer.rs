@@ -191,6 +191,8 @@ pub struct CustomerApp {
     pub flow_limit_per_second: Option<NonZeroU32>,
     /// Suspended apps are refused (1010008) and their calls rejected.
     pub suspended: bool,
+    /// The account behind the app is frozen, as for arrears: it is refused (1010029) and its calls rejected.
+    pub frozen: bool,
     /// Which request signatures it may use.
     pub signatures: SignaturePolicy,
     /// How pushes to it are signed.
@@ -225,6 +227,7 @@ impl CustomerApp {
             axe: AxeDefaults::default(),
             flow_limit_per_second: None,
             suspended: false,
+            frozen: false,
             signatures: SignaturePolicy::default(),
             push_scheme: Scheme::Wsse,
             standard_webhooks: false,

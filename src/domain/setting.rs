@@ -125,6 +125,10 @@ pub enum AppChange {
     Suspend,
     /// The end of that.
     Resume,
+    /// The account behind it is frozen: its requests are refused and its calls rejected, with codes of their own.
+    Freeze,
+    /// The end of that.
+    Unfreeze,
     /// A new secret; the one before still verifies for a while.
     RotateSecret {
         /// The new one.
@@ -150,6 +154,8 @@ impl AppChange {
             Self::Set(_) => "app.change",
             Self::Suspend => "app.suspend",
             Self::Resume => "app.resume",
+            Self::Freeze => "app.freeze",
+            Self::Unfreeze => "app.unfreeze",
             Self::RotateSecret { .. } => "app.rotateSecret",
         }
     }
@@ -170,6 +176,8 @@ impl AppChange {
             }
             Self::Suspend => app.suspended = true,
             Self::Resume => app.suspended = false,
+            Self::Freeze => app.frozen = true,
+            Self::Unfreeze => app.frozen = false,
             Self::RotateSecret { secret, keep_old } => {
                 let old = std::mem::replace(&mut app.secret, secret.clone());
                 app.previous_secret = Some((old, now.after(*keep_old)));
@@ -302,5 +310,16 @@ mod tests {
         assert!(suspended.suspended);
         assert_eq!(AppChange::Suspend.applied_to(&suspended, NOON), None);
         assert!(!AppChange::Resume.applied_to(&suspended, NOON).unwrap().app.suspended);
+    }
+
+    #[test]
+    fn freezing_and_suspending_are_two_things() {
+        let frozen = AppChange::Freeze.applied_to(&app(), NOON).unwrap().app;
+        assert_eq!((frozen.frozen, frozen.suspended), (true, false));
+        assert_eq!(AppChange::Freeze.applied_to(&frozen, NOON), None);
+        assert_eq!(AppChange::Resume.applied_to(&frozen, NOON), None);
+        let both = AppChange::Suspend.applied_to(&frozen, NOON).unwrap().app;
+        let thawed = AppChange::Unfreeze.applied_to(&both, NOON).unwrap().app;
+        assert_eq!((thawed.frozen, thawed.suspended), (false, true));
     }
 }

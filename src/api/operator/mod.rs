@@ -25,6 +25,7 @@ use super::admission::Admission;
 use super::{bearer, json};
 use crate::config::LiveTokens;
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::setting::AppChange;
 use crate::engine::Engine;
 use crate::engine::job::{Unserved, Who};
 use crate::http::{Refusal, Reply, Request, Service};
@@ -112,8 +113,10 @@ impl OperatorApi {
             ("GET", ["apps"]) => self.list_apps(asked),
             ("GET", ["apps", key]) => self.show_app(key, asked),
             ("PATCH", ["apps", key]) => self.change_app(key, asked).await,
-            ("POST", ["apps", key, "suspend"]) => self.suspend_app(key, true, asked).await,
-            ("POST", ["apps", key, "resume"]) => self.suspend_app(key, false, asked).await,
+            ("POST", ["apps", key, "suspend"]) => self.switch_app(key, AppChange::Suspend, asked).await,
+            ("POST", ["apps", key, "resume"]) => self.switch_app(key, AppChange::Resume, asked).await,
+            ("POST", ["apps", key, "freeze"]) => self.switch_app(key, AppChange::Freeze, asked).await,
+            ("POST", ["apps", key, "unfreeze"]) => self.switch_app(key, AppChange::Unfreeze, asked).await,
             ("POST", ["apps", key, "rotateSecret"]) => self.rotate_secret(key, asked).await,
             ("POST", ["numbers"]) => self.add_numbers(asked).await,
             ("GET", ["numbers"]) => self.list_numbers(asked).await,

@@ -54,6 +54,18 @@ pub enum Command {
         /// The app's key.
         app_key: String,
     },
+    /// Note that the account behind the app is frozen, as for arrears: as suspended, but the customer is told why.
+    #[command(after_help = "Example:\n  privnum app freeze taxi")]
+    Freeze {
+        /// The app's key.
+        app_key: String,
+    },
+    /// End a freeze.
+    #[command(after_help = "Example:\n  privnum app unfreeze taxi")]
+    Unfreeze {
+        /// The app's key.
+        app_key: String,
+    },
     /// Draw a new secret and print it. The old one stays valid for a while, for the customer to change over.
     #[command(after_help = "Example:\n  privnum app rotate-secret taxi --keep-old-for-secs 3600")]
     RotateSecret {
@@ -212,6 +224,8 @@ struct App {
     mode: String,
     status: String,
     #[serde(default)]
+    frozen: bool,
+    #[serde(default)]
     ip_whitelist: Vec<String>,
     #[serde(default)]
     recording: bool,
@@ -257,6 +271,14 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
             let answer = shell.client.order(&["apps", &app_key, "resume"]).await?;
             shell.show(&answer, details)
         }
+        Command::Freeze { app_key } => {
+            let answer = shell.client.order(&["apps", &app_key, "freeze"]).await?;
+            shell.show(&answer, details)
+        }
+        Command::Unfreeze { app_key } => {
+            let answer = shell.client.order(&["apps", &app_key, "unfreeze"]).await?;
+            shell.show(&answer, details)
+        }
         Command::RotateSecret { app_key, keep_old_for_secs } => {
             let body = json!({ "keepOldForSecs": keep_old_for_secs });
             let answer =
@@ -299,7 +321,7 @@ fn listing() -> Listing<App> {
         columns: vec![
             ("APP KEY", Kind::Whole, |app| app.app_key.clone()),
             ("MODE", Kind::Whole, |app| app.mode.clone()),
-            ("STATUS", Kind::Whole, |app| app.status.clone()),
+            ("STATUS", Kind::Whole, |app| standing(app).to_owned()),
             ("CREATED (UTC)", Kind::Whole, |app| second(&app.created_at)),
             ("NAME", Kind::Prose, |app| app.name.clone()),
         ],
@@ -318,7 +340,7 @@ fn details(app: &App, now: Timestamp) -> Details {
     let flag = |flag: Option<bool>| flag.map(yes);
     let details = Details::new(format!("App {} ({})", app.name, app.app_key))
         .with("mode", app.mode.as_str())
-        .with("status", app.status.as_str())
+        .with("status", standing(app))
         .with("created", with_distance(&app.created_at, now))
         .or_dash("call events to", app.call_status_url.as_deref())
         .or_dash("CDRs to", app.cdr_url.as_deref())
@@ -333,6 +355,11 @@ fn details(app: &App, now: Timestamp) -> Details {
         .if_some("any 2xx is success", flag(app.accept_any2xx))
         .if_some("old secret until", app.old_secret_valid_until.as_ref().map(|at| with_distance(at, now)));
     with_secret(details, app.app_secret.as_deref())
+}
+
+/// A frozen account is what most needs to be seen.
+fn standing(app: &App) -> &str {
+    if app.frozen { "frozen" } else { &app.status }
 }
 
 fn rotated(rotated: &Rotated, now: Timestamp) -> Details {

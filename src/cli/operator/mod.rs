@@ -42,7 +42,8 @@ use crate::domain::time::Timestamp;
 /// What an operator can look at and change in a running gateway.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Customers' applications: create, list, show, change, suspend, resume, rotate-secret.
+    /// Customers' applications: create, list, show, change, suspend, resume, freeze, unfreeze,
+    /// rotate-secret.
     App(Remote<app::Command>),
     /// X numbers: add, import, list, show, status, move, remove.
     Number(Remote<number::Command>),

@@ -75,6 +75,7 @@ pub(crate) fn app(no: u32) -> CustomerApp {
         axe: AxeDefaults { prompt_tone: text("prompt.wav"), fallback: Some(Fallback::Number(number(8))) },
         flow_limit_per_second: NonZeroU32::new(300),
         suspended: true,
+        frozen: true,
         signatures: SignaturePolicy {
             aksk: false,
             wsse: true,
@@ -106,6 +107,7 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         axe: AxeDefaults::default(),
         flow_limit_per_second: None,
         suspended: false,
+        frozen: false,
         signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
         standard_webhooks: false,

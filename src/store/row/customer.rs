@@ -73,6 +73,8 @@ pub(crate) struct SettingsDocument {
     push_scheme: SchemeWord,
     accept_any_2xx: bool,
     #[serde(default)]
+    frozen: bool,
+    #[serde(default)]
     standard_webhooks: bool,
     #[serde(default)]
     callback_ca: Option<Box<str>>,
@@ -133,6 +135,7 @@ impl From<&CustomerApp> for SettingsDocument {
                 Scheme::Wsse => SchemeWord::Wsse,
             },
             accept_any_2xx: app.accept_any_2xx,
+            frozen: app.frozen,
             standard_webhooks: app.standard_webhooks,
             callback_ca: tls.and_then(|tls| tls.ca.clone()),
             callback_client_cert: client_cert,
@@ -208,6 +211,7 @@ impl AppColumns<'_> {
             },
             flow_limit_per_second: settings.flow_limit_per_second,
             suspended: self.suspended,
+            frozen: settings.frozen,
             signatures: SignaturePolicy {
                 aksk: settings.accept_aksk,
                 wsse: settings.accept_wsse,

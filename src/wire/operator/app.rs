@@ -71,6 +71,7 @@ pub fn app_patch(body: &[u8]) -> Result<Vec<AppSetting>, Unusable> {
     members.refuse(&["mode", "appKey"], "is fixed for ever")?;
     members.refuse(&["appSecret"], "cannot be chosen here; POST .../rotateSecret draws a new one")?;
     members.refuse(&["status"], "is changed by POST .../suspend and .../resume")?;
+    members.refuse(&["frozen"], "is changed by POST .../freeze and .../unfreeze")?;
     members.refuse(&["oldSecretValidUntil", "createdAt"], "is only in answers")?;
     settings(members)
 }
@@ -236,6 +237,7 @@ pub struct AppAnswer<'a> {
     name: &'a str,
     mode: &'static str,
     status: &'static str,
+    frozen: bool,
     ip_whitelist: Vec<String>,
     recording: bool,
     sms: bool,
@@ -280,6 +282,7 @@ impl<'a> AppAnswer<'a> {
             name: &app.name,
             mode: app.mode.as_str(),
             status: if app.suspended { "suspended" } else { "active" },
+            frozen: app.frozen,
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
             recording: app.recording,
             sms: app.sms,
@@ -350,7 +353,7 @@ mod tests {
         let app = read(r#"{"name":"demo","mode":"AXB"}"#).unwrap();
         let shown = serde_json::to_value(AppAnswer::of(&app, NOON).with_secret(&app)).unwrap();
         let expected = serde_json::json!({
-            "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active",
+            "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active", "frozen": false,
             "ipWhitelist": [], "recording": false, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
             "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
@@ -393,6 +396,7 @@ mod tests {
             (r#""mode":"AXB","callbackClientKey":"a key""#, "callbackClientCert"),
             (r#""mode":"AXB","recordng":true"#, "recordng"),
             (r#""mode":"AXB","status":"active""#, "status"),
+            (r#""mode":"AXB","frozen":true"#, "frozen"),
         ] {
             let name = if members.contains("\"name\"") { "" } else { r#""name":"demo","# };
             let refused = read(&format!("{{{name}{members}}}")).unwrap_err();
@@ -429,7 +433,9 @@ mod tests {
             AppSetting::AuthSchemes { aksk: false, wsse: true },
         ];
         assert_eq!(patch, expected);
-        for fixed in ["mode", "appKey", "appSecret", "status", "oldSecretValidUntil", "createdAt", "other"] {
+        for fixed in
+            ["mode", "appKey", "appSecret", "status", "frozen", "oldSecretValidUntil", "createdAt", "other"]
+        {
             let body = format!("{{\"{fixed}\":\"AX\"}}");
             assert_eq!(app_patch(body.as_bytes()).unwrap_err().field.as_deref(), Some(fixed));
         }

@@ -185,7 +185,7 @@ async fn what_is_not_understood_is_exit_code_2() {
 #[tokio::test]
 async fn every_command_explains_itself_with_an_example() {
     let commands = [
-        ("app", "create list show change suspend resume rotate-secret"),
+        ("app", "create list show change suspend resume freeze unfreeze rotate-secret"),
         ("number", "add import list show status move remove"),
         ("binding", "list show bind unbind"),
         ("call", "list show"),

@@ -37,6 +37,9 @@ async fn an_app_is_made_shown_changed_and_suspended() {
          taxi     AXB   suspended  2026-01-02 03:04:05  taxi\n"
     );
     assert_eq!(operator(&world, "app resume taxi --json").await.json()["status"], "active");
+    let frozen = operator(&world, "app freeze taxi").await.worked();
+    assert!(frozen.contains("  status                frozen\n"), "{frozen}");
+    assert_eq!(operator(&world, "app unfreeze taxi --json").await.json()["frozen"], false);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
     let mut expected = wanted.clone();
     expected["ipWhitelist"] = json!(["203.0.113.7/32", "2001:db8::/32"]);
     expected["status"] = json!("active");
+    expected["frozen"] = json!(false);
     expected["oldSecretValidUntil"] = Value::Null;
     expected["createdAt"] = json!("2026-01-02T03:04:05.000Z");
     assert_eq!(made.json(), expected);
@@ -193,4 +194,25 @@ async fn calls_of_a_suspended_app_are_rejected_until_it_is_resumed() {
     assert_eq!(world.switch().route("call-1", A, X).await["action"], "reject");
     world.suspend(&app, false).await;
     assert_eq!(world.switch().route("call-2", A, X).await["action"], "connect");
+}
+
+#[tokio::test]
+async fn an_account_stays_frozen_over_a_restart_and_leaves_one_trace_in_the_audit() {
+    let (mut world, app) = World::axb().await;
+    app.bind_axb(X, A, B).await;
+    let path = format!("apps/{}", app.key);
+    for _ in 0..2 {
+        let frozen = world.operator().ask("POST", &format!("{path}/freeze"), &Value::Null).await;
+        assert_eq!((frozen.status, &frozen.json()["frozen"]), (200, &json!(true)));
+        assert_eq!(frozen.json()["status"], "active");
+    }
+    world.stop().await;
+    world.start_again().await;
+    let operator = world.operator();
+    assert_eq!(get(&operator, &path).await["frozen"], true);
+    assert_eq!(world.switch().route("call-1", A, X).await["stateCode"], 7108);
+    assert_eq!(operator.ask("POST", &format!("{path}/unfreeze"), &Value::Null).await.status, 200);
+    assert_eq!(world.switch().route("call-2", A, X).await["action"], "connect");
+    let actions: Vec<_> = audit(&operator).await.into_iter().map(|(action, ..)| action).take(2).collect();
+    assert_eq!(actions, ["app.unfreeze", "app.freeze"]);
 }
