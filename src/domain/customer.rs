@@ -189,6 +189,12 @@ pub struct CustomerApp {
     pub axe: AxeDefaults,
     /// Requests per second; `None` = no limit of its own.
     pub flow_limit_per_second: Option<NonZeroU32>,
+    /// Binds and modifies may only name tone files that the app has, approved (1010002).
+    pub check_tones: bool,
+    /// What callers hear who are refused because nothing is bound for them; `None` = what the switch says.
+    pub no_binding_tone: Option<Box<str>>,
+    /// What A hears who is refused because there is nobody to reach; `None` = what the switch says.
+    pub no_callee_tone: Option<Box<str>>,
     /// Suspended apps are refused (1010008) and their calls rejected.
     pub suspended: bool,
     /// The account behind the app is frozen, as for arrears: it is refused (1010029) and its calls rejected.
@@ -226,6 +232,9 @@ impl CustomerApp {
             extension_digits: EXTENSION_DIGITS_DEFAULT,
             axe: AxeDefaults::default(),
             flow_limit_per_second: None,
+            check_tones: false,
+            no_binding_tone: None,
+            no_callee_tone: None,
             suspended: false,
             frozen: false,
             signatures: SignaturePolicy::default(),

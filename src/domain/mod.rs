@@ -12,6 +12,7 @@ pub mod id;
 pub mod number;
 pub mod setting;
 pub mod time;
+pub mod tone;
 
 // Bindings: what stands on an X number, and the rules that change it.
 pub mod allocation;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::tones::ToneChange;
 use crate::domain::call::{CallEvent, CallId, Recording};
 use crate::domain::command::{AppCommand, Done};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
@@ -89,6 +90,8 @@ pub enum SettingChange {
         /// To what.
         subject: String,
     },
+    /// A tone file is uploaded, approved, rejected or removed.
+    Tone(ToneChange),
     /// New X numbers; those that exist already are faults.
     AddNumbers(Vec<NumberRecord>),
     /// New status of X numbers; the apps are told. Unknown ones are faults.
@@ -135,6 +138,12 @@ pub enum SettingFault {
     /// The number has this status already.
     #[error("the number has this status already")]
     Unchanged,
+    /// The app has no tone file of this name.
+    #[error("the app has no tone file of this name")]
+    ToneNotFound,
+    /// The app has as many tone files as it may.
+    #[error("the app has 200 tone files already")]
+    TooManyTones,
     /// Something is bound on the number.
     #[error("something is bound on the number; use force to drop the bindings")]
     NumberBound,

@@ -285,6 +285,8 @@ impl Ledger {
                     shared.registry.directory.remove_number(x);
                 }
                 Effect::Called(binding, caller) => shared.registry.directory.note_caller(binding, caller),
+                Effect::PutTone(tone) => shared.registry.tones.put(tone),
+                Effect::RemoveTone(app, name) => shared.registry.tones.remove(app, &name),
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
                 Effect::Enqueue(delivery) => {

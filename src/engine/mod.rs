@@ -14,6 +14,7 @@ mod reports;
 mod settings;
 mod start;
 mod timekeeper;
+pub mod tones;
 mod writer;
 
 use std::collections::HashMap;

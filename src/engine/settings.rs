@@ -34,6 +34,7 @@ impl Ledger {
                 self.audit(who, action, subject.clone(), String::new(), draft, now);
                 Ok(Vec::new())
             }
+            SettingChange::Tone(change) => self.stage_tone(change, who, draft, now).map(|()| Vec::new()),
             SettingChange::AddNumbers(records) => Ok(self.add_numbers(records, who, draft, now)),
             SettingChange::SetStatus(changes) => Ok(self.set_status(changes, who, draft, now)),
             SettingChange::MoveNumber { x, to, force } => {
@@ -277,7 +278,7 @@ impl Ledger {
         draft.effects.push(Effect::PutNumber(record));
     }
 
-    fn audit(
+    pub(super) fn audit(
         &mut self,
         who: Who,
         action: &str,

@@ -23,9 +23,10 @@ use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::call::{Call, CallEvent, Cdr, Closed};
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::{BindingId, RowKey};
+use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::{Tone, ToneName};
 
 /// What was written together is durable together.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +95,12 @@ pub enum Write {
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),
+    /// A tone file, new or in place of the one with its name, with its sound.
+    ToneUploaded(Tone, Arc<[u8]>),
+    /// What was decided about a tone file. Its sound stays.
+    ToneDecided(Tone),
+    /// A tone file is gone.
+    ToneRemoved(AppNo, ToneName),
     /// Who changed what.
     Audit(AuditEntry),
 }
@@ -144,6 +151,8 @@ pub enum Loaded {
     LastKey(RowKey),
     /// An app.
     App(CustomerApp),
+    /// A tone file, without its sound.
+    Tone(Tone),
     /// An X number and when it was last called.
     Number(NumberRecord, Option<Timestamp>),
     /// A binding that stands.
@@ -197,6 +206,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The bodies of deliveries, for pushing. Missing ones are left out.
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError>;
+
+    /// The sound of a tone file, if there is such a file.
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
 
     /// CDRs, newest first.
     fn find_cdrs(

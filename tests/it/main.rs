@@ -21,4 +21,5 @@ mod pushes;
 mod quickstart;
 mod tidy;
 mod tolerances;
+mod tones;
 mod world;

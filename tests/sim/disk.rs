@@ -117,6 +117,7 @@ impl Everything {
         match piece {
             Loaded::LastKey(_) => {}
             Loaded::App(app) => self.apps.push(app),
+            Loaded::Tone(tone) => unreachable!("nobody uploads tones here: {tone:?}"),
             Loaded::Number(number, last_call) => self.numbers.push((number, last_call)),
             Loaded::Binding(binding) => self.bindings.push(binding),
             Loaded::Ended(binding, at) => self.ended.push((binding, at)),
@@ -192,6 +193,8 @@ impl Tables {
                 true
             }),
             Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
+            // Nobody uploads tones here.
+            Write::ToneUploaded(..) | Write::ToneDecided(_) | Write::ToneRemoved(..) => false,
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
@@ -293,6 +296,10 @@ impl Store for Disk {
         let tables = self.tables();
         let body = |id: &RowKey| Some((*id, Arc::clone(&tables.notices.get(id)?.body)));
         Ok(deliveries.iter().filter_map(body).collect())
+    }
+
+    fn tone_content(&self, _: AppNo, _: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        Ok(None)
     }
 
     fn find_cdrs(&self, _: &CdrFilter, _: Page) -> Result<Vec<CdrRow>, StoreError> {

@@ -10,6 +10,7 @@ mod cdrs;
 mod deliveries;
 mod fault;
 mod numbers;
+mod tones;
 
 use std::sync::Arc;
 
@@ -118,6 +119,17 @@ impl OperatorApi {
             ("POST", ["apps", key, "freeze"]) => self.switch_app(key, AppChange::Freeze, asked).await,
             ("POST", ["apps", key, "unfreeze"]) => self.switch_app(key, AppChange::Unfreeze, asked).await,
             ("POST", ["apps", key, "rotateSecret"]) => self.rotate_secret(key, asked).await,
+            ("GET", ["apps", key, "tones"]) => self.list_tones(key, asked),
+            ("PUT", ["apps", key, "tones", name]) => self.upload_tone(key, name, asked).await,
+            ("GET", ["apps", key, "tones", name]) => self.show_tone(key, name, asked),
+            ("DELETE", ["apps", key, "tones", name]) => self.remove_tone(key, name, asked).await,
+            ("GET", ["apps", key, "tones", name, "content"]) => self.tone_content(key, name, asked).await,
+            ("POST", ["apps", key, "tones", name, "approve"]) => {
+                self.decide_tone(key, name, true, asked).await
+            }
+            ("POST", ["apps", key, "tones", name, "reject"]) => {
+                self.decide_tone(key, name, false, asked).await
+            }
             ("POST", ["numbers"]) => self.add_numbers(asked).await,
             ("GET", ["numbers"]) => self.list_numbers(asked).await,
             ("GET", ["numbers", number]) => self.show_number(number, asked),

@@ -154,6 +154,15 @@ pub struct Settings {
     /// AXE: whom A reaches who has nobody to call back; `none`: nobody.
     #[arg(long, value_name = "NUMBER")]
     callback_num: Option<String>,
+    /// Refuse binds that name a tone file which the app does not have approved.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    check_tones: Option<bool>,
+    /// Tone file for callers for whom nothing is bound; `none`: what the switch says.
+    #[arg(long, value_name = "NAME")]
+    no_binding_tone: Option<String>,
+    /// Tone file for an A who calls X and has nobody to reach; `none`: what the switch says.
+    #[arg(long, value_name = "NAME")]
+    no_callee_tone: Option<String>,
     /// Signatures accepted from the app: AKSK, WSSE, or both with a comma.
     #[arg(long, value_name = "SCHEMES", value_delimiter = ',', ignore_case = true, value_parser = ["AKSK", "WSSE"])]
     auth_schemes: Option<Vec<String>>,
@@ -203,6 +212,9 @@ impl Settings {
             ("extensionTone", text(&self.extension_tone)),
             ("callbackTone", text(&self.callback_tone)),
             ("callbackNum", text(&self.callback_num)),
+            ("checkTones", flag(self.check_tones)),
+            ("noBindingTone", text(&self.no_binding_tone)),
+            ("noCalleeTone", text(&self.no_callee_tone)),
             ("authSchemes", self.auth_schemes.as_deref().map(|schemes| json!(upper(schemes)))),
             ("acceptPlus8h", flag(self.accept_plus8h)),
             ("refuseReusedNonce", flag(self.refuse_reused_nonce)),
@@ -235,6 +247,10 @@ struct App {
     #[serde(default)]
     push_number_status: bool,
     flow_limit_per_second: Option<u32>,
+    #[serde(default)]
+    check_tones: bool,
+    no_binding_tone: Option<String>,
+    no_callee_tone: Option<String>,
     #[serde(default)]
     auth_schemes: Vec<String>,
     accept_plus8h: Option<bool>,
@@ -348,6 +364,9 @@ fn details(app: &App, now: Timestamp) -> Details {
         .with("requests from", networks)
         .with("requests", limit)
         .with("may record", yes(app.recording))
+        .with("tones are checked", yes(app.check_tones))
+        .if_some("tone for strangers", app.no_binding_tone.as_deref())
+        .if_some("tone for an idle A", app.no_callee_tone.as_deref())
         .if_some("accepted signatures", (!app.auth_schemes.is_empty()).then(|| app.auth_schemes.join(", ")))
         .if_some("pushes signed with", app.push_scheme.as_deref())
         .if_some("accepts time + 8 h", flag(app.accept_plus8h))

@@ -1,4 +1,4 @@
-//! `privnum app`, `number`, `binding`, `call`, `cdr`, `delivery`, `audit`, `ban`: the operator API from a shell
+//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `delivery`, `audit`, `ban`: the operator API from a shell
 //! (proto-docs/operator.md).
 //!
 //! A file per command: its arguments, the requests it makes, and what people see of the answers. With `--json`
@@ -23,6 +23,7 @@ mod output;
 mod rows;
 mod story;
 mod table;
+mod tone;
 mod word;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ pub enum Command {
     /// Customers' applications: create, list, show, change, suspend, resume, freeze, unfreeze,
     /// rotate-secret.
     App(Remote<app::Command>),
+    /// Tone files of an app: upload, list, show, download, approve, reject, remove.
+    Tone(Remote<tone::Command>),
     /// X numbers: add, import, list, show, status, move, remove.
     Number(Remote<number::Command>),
     /// Who is bound to whom on which X: list, show, bind, unbind.
@@ -89,6 +92,7 @@ async fn perform(command: Command) -> Result<(), Fault> {
     let mut shell = Shell::open(command.access())?;
     match command {
         Command::App(remote) => app::run(&mut shell, remote.command).await,
+        Command::Tone(remote) => tone::run(&mut shell, remote.command).await,
         Command::Number(remote) => number::run(&mut shell, remote.command).await,
         Command::Binding(remote) => binding::run(&mut shell, remote.command).await,
         Command::Call(remote) => call::run(&mut shell, remote.command).await,
@@ -104,6 +108,7 @@ impl Command {
     fn access(&self) -> &Access {
         match self {
             Self::App(remote) => &remote.access,
+            Self::Tone(remote) => &remote.access,
             Self::Number(remote) => &remote.access,
             Self::Binding(remote) => &remote.access,
             Self::Call(remote) => &remote.access,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::customer::NumberStatus;
+use crate::domain::customer::{CustomerApp, NumberStatus};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::StateCode;
 
@@ -95,6 +95,23 @@ impl RejectCause {
             Self::NoAxeBinding => "noAxeBinding",
             Self::EmptyExtension => "emptyExtension",
             Self::NobodyToCallBack => "nobodyToCallBack",
+        }
+    }
+
+    /// What of the app's own tone files the caller is to hear, if the app has set one.
+    pub fn tone(self, app: &CustomerApp) -> Option<&str> {
+        match self {
+            Self::NoAxbBinding | Self::NoAxBinding | Self::NoAxeBinding => app.no_binding_tone.as_deref(),
+            Self::NoNextCallee | Self::NextCalleeExpired | Self::NobodyToCallBack => {
+                app.no_callee_tone.as_deref()
+            }
+            Self::UnknownNumber
+            | Self::CallerUnusable
+            | Self::NumberUnusable(_)
+            | Self::AppSuspended
+            | Self::AccountFrozen
+            | Self::Direction
+            | Self::EmptyExtension => None,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::{Tone, ToneName};
 use crate::domain::whitelist::IpWhitelist;
 use crate::store::{Attempt, AuditEntry, Write};
 
@@ -74,6 +75,9 @@ pub(crate) fn app(no: u32) -> CustomerApp {
         extension_digits: 3,
         axe: AxeDefaults { prompt_tone: text("prompt.wav"), fallback: Some(Fallback::Number(number(8))) },
         flow_limit_per_second: NonZeroU32::new(300),
+        check_tones: true,
+        no_binding_tone: text("nobody.wav"),
+        no_callee_tone: text("nowhere.wav"),
         suspended: true,
         frozen: true,
         signatures: SignaturePolicy {
@@ -106,6 +110,9 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         extension_digits: 4,
         axe: AxeDefaults::default(),
         flow_limit_per_second: None,
+        check_tones: false,
+        no_binding_tone: None,
+        no_callee_tone: None,
         suspended: false,
         frozen: false,
         signatures: SignaturePolicy::default(),
@@ -410,6 +417,12 @@ pub(crate) fn attempt() -> Attempt {
         answer: b"\xff\x00 not text".as_slice().into(),
         failure: text("status 503"),
     }
+}
+
+/// A tone file that was decided about, and its sound.
+pub(crate) fn tone(app: u32, name: &str, sound: &[u8]) -> Tone {
+    let tone = Tone::uploaded(AppNo(app), ToneName::new(name).unwrap(), sound, at(3));
+    tone.decided(true, at(4)).unwrap()
 }
 
 pub(crate) fn audit(secs: u64) -> AuditEntry {

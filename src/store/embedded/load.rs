@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
+use super::tone;
 use crate::domain::binding::LastCaller;
 use crate::domain::call::{Call, CallEvent, Closed};
 use crate::domain::delivery::{Delivery, State};
@@ -22,6 +23,7 @@ pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)
         sink(Loaded::App(AppColumns::read(|| cells.take())?.into_app()?));
         Ok(())
     })?;
+    tone::load(db, sink)?;
     let sql =
         format!("SELECT {}, last_call_at FROM number ORDER BY x", column_list("", NumberColumns::NAMES));
     for_each(db, &sql, [], |cells| {

@@ -15,6 +15,7 @@ mod retention;
 mod search;
 mod sql;
 mod sqlite;
+mod tone;
 mod write;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tracing::warn;
@@ -35,7 +36,7 @@ use super::query::{
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
-use crate::domain::id::RowKey;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
@@ -43,8 +44,12 @@ const MAIN_FILE: &str = "privnum.db";
 /// The search index beside it.
 const SEARCH_FILE: &str = "search.db";
 /// The numbered versions of the main file's schema.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]
@@ -120,6 +125,10 @@ impl Store for EmbeddedStore {
 
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
         self.readers.read(|db| find::bodies(db, deliveries))
+    }
+
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.readers.read(|db| tone::content(db, app, name))
     }
 
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {

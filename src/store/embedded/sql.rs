@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns,
+    NumberColumns, ToneColumns,
 };
 
 /// The statements of the write path.
@@ -18,6 +18,7 @@ pub(super) struct WriteSql {
     pub(super) event: String,
     pub(super) cdr: String,
     pub(super) attempt: String,
+    pub(super) tone: String,
     pub(super) audit: String,
 }
 
@@ -42,6 +43,13 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
          VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE delivery = ?1), {values})",
         columns = column_list("", AttemptColumns::NAMES),
         values = parameters(2, AttemptColumns::NAMES.len()),
+    ),
+    tone: format!(
+        "INSERT INTO tone ({columns}, content) VALUES ({values}) ON CONFLICT (app, name) DO UPDATE SET \
+         state = excluded.state, bytes = excluded.bytes, sha256 = excluded.sha256, \
+         uploaded_at = excluded.uploaded_at, decided_at = excluded.decided_at, content = excluded.content",
+        columns = column_list("", ToneColumns::NAMES),
+        values = parameters(1, ToneColumns::NAMES.len() + 1),
     ),
     audit: insert("audit", AuditColumns::NAMES),
 });

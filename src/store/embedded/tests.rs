@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
 use crate::domain::delivery::NoticeKind;
-use crate::domain::id::RowKey;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
@@ -78,6 +79,10 @@ impl Store for CaughtUp {
 
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError> {
         self.0.bodies(deliveries)
+    }
+
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.0.tone_content(app, name)
     }
 
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
+use super::tone;
 use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
 use crate::domain::call::{Call, Closed};
 use crate::domain::delivery::{Delivery, State};
@@ -38,6 +39,9 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
             execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
             return put_standing(db, delivery, delivery.due);
         }
+        Write::ToneUploaded(tone, content) => return tone::put(db, tone, content),
+        Write::ToneDecided(tone) => return tone::decide(db, tone),
+        Write::ToneRemoved(app, name) => return tone::remove(db, *app, name.as_str()),
         Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())

@@ -13,6 +13,7 @@ mod call;
 mod column;
 mod customer;
 mod record;
+mod tone;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub(crate) use call::{CallColumns, CdrColumns, EventColumns};
 pub(crate) use column::{Column, first_key_at, key_or_beyond};
 pub(crate) use customer::{AppColumns, NumberColumns};
 pub(crate) use record::{AttemptColumns, AuditColumns};
+pub(crate) use tone::ToneColumns;
 
 /// What one column of one row holds.
 #[derive(Clone, Debug, PartialEq)]

@@ -96,6 +96,9 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(callback(from)?);
     let limit = from.nullable_integer("flowLimitPerSecond", 1, FLOW_LIMIT_MAX)?;
     settings.extend(limit.map(|limit| AppSetting::FlowLimitPerSecond(limit.and_then(NonZeroU32::new))));
+    settings.extend(from.boolean("checkTones")?.map(AppSetting::CheckTones));
+    settings.extend(tone(from, "noBindingTone")?.map(AppSetting::NoBindingTone));
+    settings.extend(tone(from, "noCalleeTone")?.map(AppSetting::NoCalleeTone));
     settings.extend(auth_schemes(from)?);
     settings.extend(from.boolean("acceptPlus8h")?.map(AppSetting::AcceptPlus8h));
     settings.extend(from.boolean("refuseReusedNonce")?.map(AppSetting::RefuseReusedNonce));
@@ -252,6 +255,9 @@ pub struct AppAnswer<'a> {
     callback_tone: Option<&'a str>,
     callback_num: Option<String>,
     flow_limit_per_second: Option<u32>,
+    check_tones: bool,
+    no_binding_tone: Option<&'a str>,
+    no_callee_tone: Option<&'a str>,
     auth_schemes: Vec<&'static str>,
     accept_plus8h: bool,
     refuse_reused_nonce: bool,
@@ -297,6 +303,9 @@ impl<'a> AppAnswer<'a> {
             callback_tone,
             callback_num,
             flow_limit_per_second: app.flow_limit_per_second.map(NonZeroU32::get),
+            check_tones: app.check_tones,
+            no_binding_tone: app.no_binding_tone.as_deref(),
+            no_callee_tone: app.no_callee_tone.as_deref(),
             auth_schemes: schemes.into_iter().filter(|(on, _)| *on).map(|(_, is)| scheme_word(is)).collect(),
             accept_plus8h: signatures.plus_eight_hours,
             refuse_reused_nonce: signatures.refuse_reused_nonce,
@@ -356,7 +365,8 @@ mod tests {
             "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active", "frozen": false,
             "ipWhitelist": [], "recording": false, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
-            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
+            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null,
+            "checkTones": false, "noBindingTone": null, "noCalleeTone": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,
             "standardWebhooks": false, "callbackCa": null, "callbackClientCert": null,
             "oldSecretValidUntil": null, "createdAt": "2026-09-21T14:13:20.000Z"
@@ -387,6 +397,7 @@ mod tests {
             (r#""mode":"AXE","callbackTone":"t","callbackNum":"+8613800000001""#, "callbackNum"),
             (r#""mode":"AXB","flowLimitPerSecond":0"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","flowLimitPerSecond":1000001"#, "flowLimitPerSecond"),
+            (r#""mode":"AXB","noBindingTone":"a b.wav""#, "noBindingTone"),
             (r#""mode":"AXB","authSchemes":[]"#, "authSchemes"),
             (r#""mode":"AXB","authSchemes":["BASIC"]"#, "authSchemes"),
             (r#""mode":"AXB","pushScheme":"wsse""#, "pushScheme"),

@@ -9,6 +9,7 @@ pub mod members;
 pub mod number;
 pub mod params;
 pub mod record;
+pub mod tone;
 
 use serde::Serialize;
 

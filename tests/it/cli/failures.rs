@@ -186,6 +186,7 @@ async fn what_is_not_understood_is_exit_code_2() {
 async fn every_command_explains_itself_with_an_example() {
     let commands = [
         ("app", "create list show change suspend resume freeze unfreeze rotate-secret"),
+        ("tone", "upload list show download approve reject remove"),
         ("number", "add import list show status move remove"),
         ("binding", "list show bind unbind"),
         ("call", "list show"),

@@ -151,3 +151,26 @@ async fn a_ban_is_listed_and_lifted() {
     assert_eq!(audit["items"][0]["action"], "ban.lift");
     assert!(operator(&world, "ban lift 127.0.0.1").await.failed(1).contains("(code ban_not_found)"));
 }
+
+#[tokio::test]
+async fn a_tone_is_uploaded_approved_listed_heard_and_removed() {
+    let world = World::new().await;
+    operator(&world, "app create --name taxi --mode AXB --app-key taxi --check-tones").await.worked();
+    let file = world.dir.path().join("hint.wav");
+    let mut sound =
+        b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x06\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0".to_vec();
+    sound.extend(b"data\x08\0\0\0\xd5\xd5\xd5\xd5\xd5\xd5\xd5\xd5");
+    std::fs::write(&file, &sound).unwrap();
+    let made = operator(&world, &format!("tone upload taxi {}", file.display())).await.worked();
+    assert!(made.starts_with("Tone hint.wav\n  state     pending\n"), "{made}");
+    let approved = operator(&world, "tone approve taxi hint.wav --json").await.json();
+    assert_eq!(approved["state"], "approved");
+    let list = operator(&world, "tone list taxi").await.worked();
+    assert!(list.contains("hint.wav  approved  0        2026-01-02 03:04:05"), "{list}");
+    let copy = world.dir.path().join("copy.wav");
+    operator(&world, &format!("tone download taxi hint.wav --out {}", copy.display())).await.worked();
+    assert_eq!(std::fs::read(&copy).unwrap(), sound);
+    assert_eq!(operator(&world, "tone remove taxi hint.wav").await.worked(), "Removed tone hint.wav.\n");
+    let gone = operator(&world, "tone show taxi hint.wav").await.failed(1);
+    assert!(gone.contains("tone_not_found"), "{gone}");
+}

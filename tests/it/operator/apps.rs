@@ -19,7 +19,8 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
         "numberStatusUrl": "https://app.example.com/number", "smsNotifyUrl": "https://app.example.com/sms",
         "smsControlUrl": "http://app.example.com/control", "pushNumberStatus": true, "extensionDigits": 2,
         "extensionTone": "prompt.wav", "callbackTone": null, "callbackNum": "+8613800000008",
-        "flowLimitPerSecond": 300, "authSchemes": ["WSSE"], "acceptPlus8h": false, "refuseReusedNonce": true,
+        "flowLimitPerSecond": 300, "checkTones": true, "noBindingTone": "nobody.wav", "noCalleeTone": "a@1.wav",
+        "authSchemes": ["WSSE"], "acceptPlus8h": false, "refuseReusedNonce": true,
         "pushScheme": "AKSK", "acceptAny2xx": true, "standardWebhooks": true, "callbackCa": null,
         "callbackClientCert": null});
     let made = operator.ask("POST", "apps", &wanted).await;
