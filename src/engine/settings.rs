@@ -1,6 +1,6 @@
 //! Changes of apps and X numbers, staged into a batch: durable and audited before they take effect.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::draft::{Draft, Effect};
@@ -181,8 +181,10 @@ impl Ledger {
     ) -> Vec<NumberFault> {
         let mut faults = Vec::new();
         let mut changed: BTreeMap<AppNo, Vec<(XNumber, NumberStatus)>> = BTreeMap::new();
+        // A number may stand in the list twice; the later entry is judged by what the earlier makes of it.
+        let mut now_as: HashMap<XNumber, NumberRecord> = HashMap::new();
         for &(x, status) in changes {
-            let Some(record) = self.number(x) else {
+            let Some(record) = now_as.get(&x).cloned().or_else(|| self.number(x)) else {
                 faults.push(NumberFault { x, fault: SettingFault::NumberNotFound });
                 continue;
             };
@@ -193,7 +195,9 @@ impl Ledger {
             changed.entry(record.app).or_default().push((x, status));
             let detail = format!("{} to {}", record.status.code(), status.code());
             self.audit(who, "number.status", x.to_string(), detail, draft, now);
-            self.put_number(NumberRecord { status, ..record }, draft);
+            let record = NumberRecord { status, ..record };
+            now_as.insert(x, record.clone());
+            self.put_number(record, draft);
         }
         for (app, numbers) in changed {
             self.tell_number_status(app, &numbers, draft, now);

@@ -14,6 +14,7 @@ mod crash;
 mod documents;
 mod examples;
 mod hostile;
+mod number_status;
 mod operator;
 mod outage;
 mod outbound;
