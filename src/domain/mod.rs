@@ -22,6 +22,7 @@ pub mod axe;
 pub mod binding;
 pub mod command;
 pub mod expiry;
+pub mod operation;
 pub mod quarantine;
 pub mod refusal;
 pub mod slot;

@@ -11,6 +11,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::{Delivery, NoticeKind, State};
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::operation::Actor;
 use crate::domain::setting::{AppChange, ChangedApp};
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, Write};
@@ -264,7 +265,7 @@ impl Ledger {
         }
         let ended = self.staging.vacate(&self.shared.registry, x, now);
         let dropped = ended.len();
-        draft.change(ended);
+        self.change(ended, Actor::Operator, draft, now);
         Ok(dropped)
     }
 

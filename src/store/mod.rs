@@ -25,6 +25,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::operation::BindingOperation;
 use crate::domain::time::Timestamp;
 use crate::domain::tone::{Tone, ToneName};
 
@@ -54,6 +55,8 @@ pub enum Write {
         /// Who, and when.
         caller: LastCaller,
     },
+    /// A line in the log of operations on bindings.
+    Operation(BindingOperation),
     /// A call's row: decision and recording, not its events. New or replacing its former self.
     Call(Box<Call>),
     /// One more event of a call; `index` is its place in [`Call::events`].
@@ -239,6 +242,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         filter: &query::EndedFilter,
         page: query::Page,
     ) -> Result<Vec<query::EndedRow>, StoreError>;
+
+    /// What was done to bindings, newest first.
+    fn find_operations(
+        &self,
+        filter: &query::OperationFilter,
+        page: query::Page,
+    ) -> Result<Vec<BindingOperation>, StoreError>;
 
     /// Removes what is older than the retention, at most `limit` rows of each kind. Returns how many went.
     fn forget_older(&self, than: query::Retention, limit: usize) -> Result<usize, StoreError>;

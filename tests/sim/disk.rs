@@ -12,11 +12,12 @@ use privnum::domain::customer::{CustomerApp, NumberRecord};
 use privnum::domain::delivery::{Delivery, State};
 use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::XNumber;
+use privnum::domain::operation::BindingOperation;
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    OperationFilter, Page, Retention,
 };
 use privnum::store::{Attempt, AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -51,6 +52,7 @@ pub struct Tables {
     pub cdrs: BTreeMap<RowKey, Cdr>,
     pub notices: BTreeMap<RowKey, Notice>,
     pub audit: BTreeMap<RowKey, AuditEntry>,
+    pub operations: BTreeMap<RowKey, BindingOperation>,
     /// Calls and deliveries written since somebody asked.
     pub touched_calls: BTreeSet<RowKey>,
     pub touched_notices: BTreeSet<RowKey>,
@@ -193,6 +195,7 @@ impl Tables {
                 true
             }),
             Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
+            Write::Operation(operation) => self.operations.insert(operation.key, operation).is_none(),
             // Nobody uploads tones here.
             Write::ToneUploaded(..) | Write::ToneDecided(_) | Write::ToneRemoved(..) => false,
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
@@ -221,6 +224,7 @@ impl Tables {
             self.cdrs.keys().next_back().copied(),
             self.notices.keys().next_back().copied(),
             self.audit.keys().next_back().copied(),
+            self.operations.keys().next_back().copied(),
         ];
         last.into_iter().flatten().max().unwrap_or(RowKey::floor(1))
     }
@@ -321,6 +325,10 @@ impl Store for Disk {
             attempts: notice.attempts.clone(),
             body: Arc::clone(&notice.body),
         }))
+    }
+
+    fn find_operations(&self, _: &OperationFilter, _: Page) -> Result<Vec<BindingOperation>, StoreError> {
+        no_lists()
     }
 
     fn find_audit(&self, _: Page) -> Result<Vec<AuditEntry>, StoreError> {

@@ -8,9 +8,11 @@ mod bindings;
 mod calls;
 mod cdrs;
 mod deliveries;
+mod export;
 mod fault;
 mod numbers;
 mod tones;
+mod usage;
 
 use std::sync::Arc;
 
@@ -143,6 +145,8 @@ impl OperatorApi {
             ("GET", ["calls"]) => self.list_calls(asked).await,
             ("GET", ["calls", session]) => self.show_call(session, asked).await,
             ("GET", ["cdrs"]) => self.list_cdrs(asked).await,
+            ("GET", ["usage", "calls"]) => self.list_cdrs(asked).await,
+            ("GET", ["usage", "bindings"]) => self.list_operations(asked).await,
             ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
             ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,
             ("POST", ["deliveries", id, "redeliver"]) => self.redeliver(id, asked).await,

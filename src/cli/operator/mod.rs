@@ -1,4 +1,4 @@
-//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `delivery`, `audit`, `ban`: the operator API from a shell
+//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `usage`, `delivery`, `audit`, `ban`: the operator API from a shell
 //! (proto-docs/operator.md).
 //!
 //! A file per command: its arguments, the requests it makes, and what people see of the answers. With `--json`
@@ -24,6 +24,7 @@ mod rows;
 mod story;
 mod table;
 mod tone;
+mod usage;
 mod word;
 
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ pub enum Command {
     Call(Remote<call::Command>),
     /// Call detail records: list, export as CSV.
     Cdr(Remote<cdr::Command>),
+    /// Usage records: what was done to bindings, and calls: list, export as CSV.
+    Usage(Remote<usage::Command>),
     /// Notices on their way to the apps: list, show, redeliver.
     Delivery(Remote<delivery::Command>),
     /// Who changed what, and when.
@@ -97,6 +100,7 @@ async fn perform(command: Command) -> Result<(), Fault> {
         Command::Binding(remote) => binding::run(&mut shell, remote.command).await,
         Command::Call(remote) => call::run(&mut shell, remote.command).await,
         Command::Cdr(remote) => cdr::run(&mut shell, remote.command).await,
+        Command::Usage(remote) => usage::run(&mut shell, remote.command).await,
         Command::Delivery(remote) => delivery::run(&mut shell, remote.command).await,
         Command::Audit(remote) => audit::run(&mut shell, remote.command).await,
         Command::Ban(remote) => ban::run(&mut shell, remote.command).await,
@@ -113,6 +117,7 @@ impl Command {
             Self::Binding(remote) => &remote.access,
             Self::Call(remote) => &remote.access,
             Self::Cdr(remote) => &remote.access,
+            Self::Usage(remote) => &remote.access,
             Self::Delivery(remote) => &remote.access,
             Self::Audit(remote) => &remote.access,
             Self::Ban(remote) => &remote.access,

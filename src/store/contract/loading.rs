@@ -234,10 +234,12 @@ pub(crate) fn the_last_key_is_the_highest_of_any_table<P: Place>() {
     assert_eq!(last(), Some(key(4)));
     commit(&*store, vec![Write::Audit(audit(5))]);
     assert_eq!(last(), Some(key(5)));
+    commit(&*store, vec![Write::Operation(sample::operation(6, &Change::Bound(axb(key(5), 1, 2))))]);
+    assert_eq!(last(), Some(key(6)));
     // A binding that came and went, and ended by a clock that had gone back.
-    commit(&*store, vec![bound(axb(key(6), 1, 2))]);
-    commit(&*store, vec![unbound(axb(key(6), 1, 2), UnbindCause::Expired, at(0))]);
-    assert!(last() >= Some(key(6)));
+    commit(&*store, vec![bound(axb(key(7), 1, 2))]);
+    commit(&*store, vec![unbound(axb(key(7), 1, 2), UnbindCause::Expired, at(0))]);
+    assert!(last() >= Some(key(7)));
 }
 
 pub(crate) fn only_pending_deliveries_are_loaded<P: Place>() {

@@ -48,6 +48,7 @@ macro_rules! store_contract {
             only_pending_deliveries_are_loaded,
             ended_bindings_are_found_by_every_filter,
             endings_of_one_instant_are_listed_in_their_order,
+            operations_on_bindings_are_found_by_every_filter,
             cdrs_are_found_by_every_filter,
             calls_are_found_by_every_filter,
             deliveries_are_found_by_every_filter,

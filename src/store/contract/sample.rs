@@ -18,6 +18,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppKey, AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
+use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
@@ -423,6 +424,11 @@ pub(crate) fn attempt() -> Attempt {
 pub(crate) fn tone(app: u32, name: &str, sound: &[u8]) -> Tone {
     let tone = Tone::uploaded(AppNo(app), ToneName::new(name).unwrap(), sound, at(3));
     tone.decided(true, at(4)).unwrap()
+}
+
+/// The line that a change leaves in the log of operations.
+pub(crate) fn operation(secs: u64, change: &Change) -> BindingOperation {
+    BindingOperation::of(change, Actor::Customer, key(secs))
 }
 
 pub(crate) fn audit(secs: u64) -> AuditEntry {

@@ -149,7 +149,8 @@ fn last_key(db: &Connection) -> Result<RowKey, StoreError> {
     let sql = "SELECT max(
         (SELECT coalesce(max(id), 1) FROM binding), (SELECT coalesce(max(key), 1) FROM binding_ended),
         (SELECT coalesce(max(key), 1) FROM call), (SELECT coalesce(max(id), 1) FROM cdr),
-        (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit))";
+        (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit),
+        (SELECT coalesce(max(key), 1) FROM binding_operation))";
     let mut last = None;
     for_each(db, sql, [], |cells| {
         last = Some(cells.column("the last key")?);

@@ -31,12 +31,13 @@ use tracing::warn;
 use self::pool::ReadPool;
 use self::search::Search;
 use super::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    OperationFilter, Page, Retention,
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::operation::BindingOperation;
 use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
@@ -157,6 +158,14 @@ impl Store for EmbeddedStore {
     fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
         let index = find::look_for_ended(filter).map(|look| self.search.index(look));
         self.readers.read(|db| find::ended(db, index.as_ref(), filter, page))
+    }
+
+    fn find_operations(
+        &self,
+        filter: &OperationFilter,
+        page: Page,
+    ) -> Result<Vec<BindingOperation>, StoreError> {
+        self.readers.read(|db| find::operations(db, filter, page))
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {

@@ -12,3 +12,20 @@ CREATE TABLE tone (
     content     BLOB NOT NULL,               -- last: reading a row without it does not touch its pages
     PRIMARY KEY (app, name)
 ) STRICT;
+
+-- What was done to bindings: a line for each bind, modify and end. Written with the change itself, so it has a
+-- key that rises with time and no other index.
+CREATE TABLE binding_operation (
+    key        INTEGER PRIMARY KEY,
+    kind       TEXT NOT NULL,                -- bind, modify, unbind, expire, withdraw
+    actor      TEXT NOT NULL,                -- customer, operator, system
+    app        INTEGER NOT NULL,
+    mode       TEXT NOT NULL,
+    binding    INTEGER NOT NULL,             -- the id of the binding
+    x          INTEGER NOT NULL,
+    a          INTEGER NOT NULL,
+    b          INTEGER,
+    extension  TEXT,                         -- AXE only
+    callee     INTEGER,                      -- the temporary callee, where one is set
+    expires_at INTEGER
+) STRICT;

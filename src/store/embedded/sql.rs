@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, ToneColumns,
+    NumberColumns, OperationColumns, ToneColumns,
 };
 
 /// The statements of the write path.
@@ -18,6 +18,7 @@ pub(super) struct WriteSql {
     pub(super) event: String,
     pub(super) cdr: String,
     pub(super) attempt: String,
+    pub(super) operation: String,
     pub(super) tone: String,
     pub(super) audit: String,
 }
@@ -44,6 +45,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
         columns = column_list("", AttemptColumns::NAMES),
         values = parameters(2, AttemptColumns::NAMES.len()),
     ),
+    operation: insert("binding_operation", OperationColumns::NAMES),
     tone: format!(
         "INSERT INTO tone ({columns}, content) VALUES ({values}) ON CONFLICT (app, name) DO UPDATE SET \
          state = excluded.state, bytes = excluded.bytes, sha256 = excluded.sha256, \

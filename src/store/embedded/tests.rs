@@ -11,12 +11,13 @@ use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
 use crate::domain::delivery::NoticeKind;
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::operation::BindingOperation;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
 use crate::store::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Retention,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    OperationFilter, Page, Retention,
 };
 use crate::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -107,6 +108,14 @@ impl Store for CaughtUp {
 
     fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
         self.0.find_ended(filter, page)
+    }
+
+    fn find_operations(
+        &self,
+        filter: &OperationFilter,
+        page: Page,
+    ) -> Result<Vec<BindingOperation>, StoreError> {
+        self.0.find_operations(filter, page)
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {

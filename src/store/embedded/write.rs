@@ -13,7 +13,7 @@ use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, Value, first_key_at, key_or_beyond,
+    NumberColumns, OperationColumns, Value, first_key_at, key_or_beyond,
 };
 use crate::store::{Attempt, StoreError, Write};
 
@@ -25,6 +25,9 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         Write::NumberRemoved(x) => execute(db, "DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
         Write::Binding(change) => return apply_change(db, change),
         Write::LastCaller { binding, caller } => return note_caller(db, *binding, *caller),
+        Write::Operation(operation) => {
+            execute(db, &WRITE.operation, OperationColumns::from(operation).values()?)?
+        }
         Write::Call(call) => return put_call(db, call),
         Write::CallEvent { call, index, event } => {
             execute(db, &WRITE.event, EventColumns::new(*call, *index, event).values()?)?

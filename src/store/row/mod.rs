@@ -12,6 +12,7 @@ mod binding;
 mod call;
 mod column;
 mod customer;
+mod operation;
 mod record;
 mod tone;
 
@@ -26,6 +27,7 @@ pub(crate) use binding::BindingColumns;
 pub(crate) use call::{CallColumns, CdrColumns, EventColumns};
 pub(crate) use column::{Column, first_key_at, key_or_beyond};
 pub(crate) use customer::{AppColumns, NumberColumns};
+pub(crate) use operation::OperationColumns;
 pub(crate) use record::{AttemptColumns, AuditColumns};
 pub(crate) use tone::ToneColumns;
 

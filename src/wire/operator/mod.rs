@@ -10,6 +10,7 @@ pub mod number;
 pub mod params;
 pub mod record;
 pub mod tone;
+pub mod usage;
 
 use serde::Serialize;
 

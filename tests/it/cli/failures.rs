@@ -191,6 +191,7 @@ async fn every_command_explains_itself_with_an_example() {
         ("binding", "list show bind unbind"),
         ("call", "list show"),
         ("cdr", "list export"),
+        ("usage", "bindings export calls"),
         ("delivery", "list show redeliver"),
         ("audit", "list"),
         ("ban", "list lift"),

@@ -174,3 +174,21 @@ async fn a_tone_is_uploaded_approved_listed_heard_and_removed() {
     let gone = operator(&world, "tone show taxi hint.wav").await.failed(1);
     assert!(gone.contains("tone_not_found"), "{gone}");
 }
+
+#[tokio::test]
+async fn usage_records_are_listed_and_exported() {
+    let (world, app) = World::axb().await;
+    let id = app.bind_axb(X, A, B).await;
+    world.advance(std::time::Duration::from_secs(60)).await;
+    operator(&world, &format!("binding unbind {id}")).await.worked();
+    let list = operator(&world, &format!("usage bindings --app {} --party {B}", app.key)).await.worked();
+    let rows: Vec<Vec<_>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1][..6], ["2026-01-02", "03:05:05", "unbind", "operator", X, A]);
+    assert_eq!(rows[2][..6], ["2026-01-02", "03:04:05", "bind", "customer", X, A]);
+    let out = world.dir.path().join("usage.csv");
+    operator(&world, &format!("usage export --operation bind --out {}", out.display())).await.worked();
+    let csv = std::fs::read_to_string(out).unwrap();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(csv.contains(&format!("bind,customer,{},AXB,{X},{A},{B},,,,{id}", app.key)), "{csv}");
+    assert_eq!(operator(&world, "usage calls").await.worked(), "No CDR fits.\n");
+}

@@ -6,6 +6,7 @@ mod cdrs;
 mod common;
 mod deliveries;
 mod numbers;
+mod usage;
 
 use serde_json::{Value, json};
 
