@@ -149,7 +149,9 @@ async fn effect_on(world: &World, app: &Customer, mode: &str) {
     for (n, (status, cause, binds, calls)) in EFFECTS.into_iter().enumerate() {
         let mut entry = json!([{"number": X, "status": status}, {"number": x, "status": status}]);
         for number in entry.as_array_mut().unwrap() {
-            cause.map(|cause| number["cause"] = json!(cause));
+            if let Some(cause) = cause {
+                number["cause"] = json!(cause);
+            }
         }
         report(world, &entry).await;
         for (body, otherwise) in [(&named, "1012102"), (&chosen, none_left)] {

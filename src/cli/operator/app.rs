@@ -228,7 +228,11 @@ impl Settings {
 /// An app as the gateway shows it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the members have the names of the API")]
+#[expect(
+    clippy::struct_field_names,
+    clippy::struct_excessive_bools,
+    reason = "the members are those of the API"
+)]
 struct App {
     app_key: String,
     app_secret: Option<String>,

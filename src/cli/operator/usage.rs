@@ -70,10 +70,10 @@ pub struct Filter {
     period: Period,
 }
 
-/// An operation as the gateway shows it.
+/// What was done, as the gateway shows it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Operation {
+struct Entry {
     at: String,
     operation: String,
     actor: String,
@@ -111,20 +111,20 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
     }
 }
 
-fn listing(with_app: bool) -> Listing<Operation> {
-    let mut columns: Vec<Column<Operation>> = vec![
-        ("AT (UTC)", Kind::Whole, |operation| second(&operation.at)),
-        ("OPERATION", Kind::Whole, |operation| operation.operation.clone()),
-        ("BY", Kind::Whole, |operation| operation.actor.clone()),
-        ("NUMBER (X)", Kind::Whole, |operation| operation.number.clone()),
-        ("A", Kind::Whole, |operation| operation.party_a.clone()),
-        ("B", Kind::Whole, |operation| {
-            operation.party_b.clone().or_else(|| operation.temporary_callee.clone()).unwrap_or_default()
+fn listing(with_app: bool) -> Listing<Entry> {
+    let mut columns: Vec<Column<Entry>> = vec![
+        ("AT (UTC)", Kind::Whole, |entry| second(&entry.at)),
+        ("OPERATION", Kind::Whole, |entry| entry.operation.clone()),
+        ("BY", Kind::Whole, |entry| entry.actor.clone()),
+        ("NUMBER (X)", Kind::Whole, |entry| entry.number.clone()),
+        ("A", Kind::Whole, |entry| entry.party_a.clone()),
+        ("B", Kind::Whole, |entry| {
+            entry.party_b.clone().or_else(|| entry.temporary_callee.clone()).unwrap_or_default()
         }),
-        ("SUBSCRIPTION ID", Kind::Whole, |operation| operation.subscription_id.clone()),
+        ("SUBSCRIPTION ID", Kind::Whole, |entry| entry.subscription_id.clone()),
     ];
     if with_app {
-        columns.push(("APP KEY", Kind::Whole, |operation| operation.app_key.clone()));
+        columns.push(("APP KEY", Kind::Whole, |entry| entry.app_key.clone()));
     }
     Listing { path: "usage", nothing: "Nothing that was done to bindings fits.", columns }
 }
