@@ -30,6 +30,7 @@ pub mod slot;
 // Calls: where they go, what was reported, why they ended.
 pub mod call;
 pub mod cdr;
+pub mod cdr_file;
 pub mod release;
 pub mod route;
 

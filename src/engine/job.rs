@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::tones::ToneChange;
 use crate::domain::call::{CallEvent, CallId, Recording};
+use crate::domain::cdr_file::Day;
 use crate::domain::command::{AppCommand, Done};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::Delivery;
@@ -90,6 +91,8 @@ pub enum SettingChange {
         /// To what.
         subject: String,
     },
+    /// The CDRs of this day stand in their file. The audit does not hear of it.
+    CdrFileDone(Day),
     /// A tone file is uploaded, approved, rejected or removed.
     Tone(ToneChange),
     /// New X numbers; those that exist already are faults.

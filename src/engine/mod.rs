@@ -3,6 +3,7 @@
 //! [`Engine`] is the handle that the edges call. It reads the registry directly, on the caller's thread, and
 //! hands everything that changes something to the writer, whose answer it awaits.
 
+mod cdr_files;
 mod deliverer;
 mod draft;
 pub mod job;
@@ -24,6 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+pub use self::cdr_files::CdrFileSettings;
+use self::cdr_files::CdrFiles;
 pub use self::deliverer::PushLimits;
 use self::job::{Answer, Job, NumberFault, ReportCount, Setting, SettingChange, SettingFault, Unserved, Who};
 pub use self::ledger::LedgerRules;
@@ -42,6 +45,7 @@ use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
+use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 pub use crate::outbound::{TlsSettingFault, check_callback_tls};
 use crate::registry::{Registry, Staging};
@@ -150,6 +154,8 @@ impl Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     inbox: mpsc::Sender<Job>,
+    /// Writes the daily CDR files, one asker at a time; `None` when there are to be none.
+    cdr_files: Option<Arc<tokio::sync::Mutex<CdrFiles>>>,
 }
 
 impl Engine {
@@ -249,12 +255,19 @@ impl Engine {
         self.ask(Job::Flush).await
     }
 
-    /// Does what is due by now: expires bindings, closes calls, makes CDRs. `Ok` means it is durable. The
+    /// Writes the daily CDR files that are due. Returns when to look again; `None` when there are to be none.
+    async fn write_cdr_files(&self) -> Option<Timestamp> {
+        Some(self.cdr_files.as_ref()?.lock().await.write_due(self).await)
+    }
+
+    /// Does what is due by now: expires bindings, closes calls, makes CDRs, writes their daily files. `Ok` means it is durable. The
     /// timekeeper asks for the same when the clock gets there; this is for whoever moves a clock by hand and has
     /// to know that it was done.
     pub async fn catch_up(&self) -> Result<(), Unserved> {
         self.inbox.send(Job::Tick).await.map_err(|_| Unserved::NotServing)?;
-        self.flush().await
+        self.flush().await?;
+        self.write_cdr_files().await;
+        Ok(())
     }
 
     /// Whether no push is due or under way.
@@ -331,7 +344,7 @@ mod tests {
         let limits = PushLimits { in_flight: 1, per_app: 1, ..PushLimits::default() };
         let (clock, _) = Clock::manual(at(0));
         let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
-        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0 }
+        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0, cdr_files: None }
     }
 
     #[test]

@@ -35,6 +35,10 @@ impl Ledger {
                 self.audit(who, action, subject.clone(), String::new(), draft, now);
                 Ok(Vec::new())
             }
+            SettingChange::CdrFileDone(day) => {
+                draft.write(Write::CdrFileDone(*day));
+                Ok(Vec::new())
+            }
             SettingChange::Tone(change) => self.stage_tone(change, who, draft, now).map(|()| Vec::new()),
             SettingChange::AddNumbers(records) => Ok(self.add_numbers(records, who, draft, now)),
             SettingChange::SetStatus(changes) => Ok(self.set_status(changes, who, draft, now)),

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
+use super::cdr_files::{self, CdrFileSettings, CdrFiles};
 use super::deliverer::Deliverer;
 use super::ledger::{Ledger, LedgerRules, Timetable};
 use super::load::Progress;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub push_limits: PushLimits,
     /// Which number belongs to which city.
     pub areas: AreaTable,
+    /// Where and when daily CDR files are written; `None` = never.
+    pub cdr_files: Option<CdrFileSettings>,
 }
 
 /// Why the engine cannot start.
@@ -56,6 +59,7 @@ pub struct Running {
     pub engine: Engine,
     stop_pushing: watch::Sender<bool>,
     deliverer: JoinHandle<()>,
+    filer: JoinHandle<()>,
     timekeeper: JoinHandle<()>,
     writer: std::thread::JoinHandle<()>,
 }
@@ -91,18 +95,24 @@ pub fn start(
         own_trouble: AtomicBool::new(false),
     };
     let deliverer = tokio::spawn(pusher.run(stop));
-    let engine = Engine { shared, inbox };
-    Ok(Running { engine, stop_pushing, deliverer, timekeeper, writer })
+    let cdr_files =
+        settings.cdr_files.map(|settings| Arc::new(tokio::sync::Mutex::new(CdrFiles::new(settings))));
+    let engine = Engine { shared, inbox, cdr_files };
+    let filer = tokio::spawn(cdr_files::run(engine.clone(), stop_pushing.subscribe()));
+    Ok(Running { engine, stop_pushing, deliverer, filer, timekeeper, writer })
 }
 
 impl Running {
     /// Stops: no new pushes, pushes under way finish, everything asked becomes durable. The edges must have
     /// let go of their handles, or the writer would wait for them.
     pub async fn stop(self) {
-        let Self { engine, stop_pushing, deliverer, timekeeper, writer } = self;
+        let Self { engine, stop_pushing, deliverer, filer, timekeeper, writer } = self;
         stop_pushing.send_replace(true);
         if let Err(error) = deliverer.await {
             error!("the deliverer broke off: {error}");
+        }
+        if let Err(error) = filer.await {
+            error!("the writer of CDR files broke off: {error}");
         }
         // Everything that was asked is in the inbox before this; its answer means that all of it is durable.
         let flushed = engine.flush().await;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::call::{Call, CallEvent, Cdr, Closed};
+use crate::domain::cdr_file::Day;
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, BindingId, RowKey};
@@ -98,6 +99,8 @@ pub enum Write {
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),
+    /// A day is done: its CDRs stand in a daily file, and in no other.
+    CdrFileDone(Day),
     /// A tone file, new or in place of the one with its name, with its sound.
     ToneUploaded(Tone, Arc<[u8]>),
     /// What was decided about a tone file. Its sound stays.
@@ -219,6 +222,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         filter: &query::CdrFilter,
         page: query::Page,
     ) -> Result<Vec<query::CdrRow>, StoreError>;
+
+    /// The last day whose CDRs stand in a daily file; `None` when no day was ever done.
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError>;
 
     /// Calls, newest first, closed ones too.
     fn find_calls(&self, filter: &query::CallFilter, page: query::Page) -> Result<Vec<Call>, StoreError>;

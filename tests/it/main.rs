@@ -9,6 +9,7 @@ mod bindings;
 mod callbacks;
 mod calls;
 mod causes;
+mod cdr_files;
 mod cli;
 mod crash;
 mod documents;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use privnum::domain::binding::{AnyBinding, Change};
 use privnum::domain::call::{Call, Cdr};
+use privnum::domain::cdr_file::Day;
 use privnum::domain::customer::{CustomerApp, NumberRecord};
 use privnum::domain::delivery::{Delivery, State};
 use privnum::domain::id::{AppNo, RowKey};
@@ -196,8 +197,11 @@ impl Tables {
             }),
             Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
             Write::Operation(operation) => self.operations.insert(operation.key, operation).is_none(),
-            // Nobody uploads tones here.
-            Write::ToneUploaded(..) | Write::ToneDecided(_) | Write::ToneRemoved(..) => false,
+            // Nobody writes CDR files or uploads tones here.
+            Write::CdrFileDone(_)
+            | Write::ToneUploaded(..)
+            | Write::ToneDecided(_)
+            | Write::ToneRemoved(..) => false,
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
@@ -308,6 +312,10 @@ impl Store for Disk {
 
     fn find_cdrs(&self, _: &CdrFilter, _: Page) -> Result<Vec<CdrRow>, StoreError> {
         no_lists()
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        Ok(None)
     }
 
     fn find_calls(&self, _: &CallFilter, _: Page) -> Result<Vec<Call>, StoreError> {

@@ -7,6 +7,7 @@ use super::sample::{self, at, audit, axb, bound, cdr, delivery, key, number, unb
 use super::{Place, all, commit, first, load};
 use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::call::{Call, Cdr};
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::{NoticeKind, State};
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::operation::OperationKind;
@@ -131,6 +132,17 @@ pub(crate) fn cdrs_are_found_by_every_filter<P: Place>() {
             (CdrFilter { answered: Some(false), app: Some(AppNo(1)), ..any() }, vec![]),
         ],
     );
+}
+
+pub(crate) fn the_last_day_with_a_cdr_file_is_kept<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    assert_eq!(store.cdr_files_done().unwrap(), None);
+    for day in [20_000, 20_001, 20_001] {
+        commit(&*store, vec![Write::CdrFileDone(Day::from_count(day))]);
+    }
+    drop(store);
+    assert_eq!(place.open().cdr_files_done().unwrap(), Some(Day::from_count(20_001)));
 }
 
 pub(crate) fn calls_are_found_by_every_filter<P: Place>() {

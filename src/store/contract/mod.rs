@@ -50,6 +50,7 @@ macro_rules! store_contract {
             endings_of_one_instant_are_listed_in_their_order,
             operations_on_bindings_are_found_by_every_filter,
             cdrs_are_found_by_every_filter,
+            the_last_day_with_a_cdr_file_is_kept,
             calls_are_found_by_every_filter,
             deliveries_are_found_by_every_filter,
             a_delivery_is_shown_with_its_attempts_and_its_body,

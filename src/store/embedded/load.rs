@@ -7,6 +7,7 @@ use super::sqlite::{Cells, for_each};
 use super::tone;
 use crate::domain::binding::LastCaller;
 use crate::domain::call::{Call, CallEvent, Closed};
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
@@ -142,6 +143,12 @@ pub(super) fn secret(db: &Connection) -> Result<[u8; 32], StoreError> {
     let stored: Vec<u8> =
         db.query_row("SELECT value FROM meta WHERE name = 'secret'", [], |row| row.get(0))?;
     stored.try_into().map_err(|_| StoreError::Corrupt("the installation's secret has another length".into()))
+}
+
+/// The last day whose CDRs stand in a daily file.
+pub(super) fn cdr_files_done(db: &Connection) -> Result<Option<Day>, StoreError> {
+    let day: Option<u32> = db.query_row("SELECT max(day) FROM cdr_file", [], |row| row.get(0))?;
+    Ok(day.map(Day::from_count))
 }
 
 /// The highest key in any table. Each `max` is one look at the end of a table.

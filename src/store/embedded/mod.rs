@@ -36,6 +36,7 @@ use super::query::{
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
+use crate::domain::cdr_file::Day;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::operation::BindingOperation;
 use crate::domain::time::Timestamp;
@@ -135,6 +136,10 @@ impl Store for EmbeddedStore {
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
         let index = find::look_for_cdrs(filter).map(|look| self.search.index(look));
         self.readers.read(|db| find::cdrs(db, index.as_ref(), filter, page))
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        self.readers.read(load::cdr_files_done)
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {

@@ -29,3 +29,9 @@ CREATE TABLE binding_operation (
     callee     INTEGER,                      -- the temporary callee, where one is set
     expires_at INTEGER
 ) STRICT;
+
+-- The days, as days since 1970 UTC, whose CDRs stand in a daily file or were passed over. The last one counts:
+-- days are done in order.
+CREATE TABLE cdr_file (
+    day INTEGER PRIMARY KEY
+) STRICT;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::NoticeKind;
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::operation::BindingOperation;
@@ -88,6 +89,10 @@ impl Store for CaughtUp {
 
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
         self.0.find_cdrs(filter, page)
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        self.0.cdr_files_done()
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {

@@ -42,6 +42,10 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
             execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
             return put_standing(db, delivery, delivery.due);
         }
+        Write::CdrFileDone(day) => {
+            let sql = "INSERT INTO cdr_file (day) VALUES (?1) ON CONFLICT (day) DO NOTHING";
+            execute(db, sql, [Value::Int(day.count().into())])?
+        }
         Write::ToneUploaded(tone, content) => return tone::put(db, tone, content),
         Write::ToneDecided(tone) => return tone::decide(db, tone),
         Write::ToneRemoved(app, name) => return tone::remove(db, *app, name.as_str()),
