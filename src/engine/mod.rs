@@ -260,9 +260,10 @@ impl Engine {
         Some(self.cdr_files.as_ref()?.lock().await.write_due(self).await)
     }
 
-    /// Does what is due by now: expires bindings, closes calls, makes CDRs, writes their daily files. `Ok` means it is durable. The
-    /// timekeeper asks for the same when the clock gets there; this is for whoever moves a clock by hand and has
-    /// to know that it was done.
+    /// Does what is due by now: expires bindings, closes calls, makes CDRs, writes their daily files. `Ok` means
+    /// that all but the files is durable; a file that cannot be written is tried again. The timekeeper asks for
+    /// the same when the clock gets there; this is for whoever moves a clock by hand and has to know that it was
+    /// done.
     pub async fn catch_up(&self) -> Result<(), Unserved> {
         self.inbox.send(Job::Tick).await.map_err(|_| Unserved::NotServing)?;
         self.flush().await?;

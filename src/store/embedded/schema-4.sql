@@ -1,4 +1,4 @@
--- A further version of the embedded store; see schema.sql for how to read it.
+-- Version 4: tone files, what was done to bindings, daily CDR files.
 
 -- Tone files. They change rarely, and nothing waits for them, so a key of words does no harm here.
 CREATE TABLE tone (
