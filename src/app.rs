@@ -27,7 +27,10 @@ use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
 use crate::domain::cdr::Patience;
-use crate::engine::{self, LedgerRules, PushLimits, RetentionDays, Running, Settings, StartError, random};
+use crate::domain::cdr_file::CdrFileRule;
+use crate::engine::{
+    self, CdrFileSettings, LedgerRules, PushLimits, RetentionDays, Running, Settings, StartError, random,
+};
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
 use crate::outbound::{EgressProxy, NameSettings, Outbound, OutboundSettings, SetupError};
@@ -313,6 +316,10 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
         schedule: config.callback.schedule.clone(),
         push_limits: push_limits(&config.callback),
         areas: area_table(config.allocation.area_table.as_deref())?,
+        cdr_files: config.cdr_files.as_ref().map(|files| CdrFileSettings {
+            dir: files.dir.clone(),
+            rule: CdrFileRule { at: files.at, kept_days: config.retention.cdr_days.get() },
+        }),
     };
     let bar = progress_bar(store.binding_count()?);
     let running = engine::start(store, clock, metrics, outbound, settings, &mut |bindings| {

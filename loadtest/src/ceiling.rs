@@ -156,7 +156,7 @@ impl Router {
         bearer(&request.headers).filter(|token| self.tokens.accept(token))?;
         let question = route_question(&request.read_body(BODY_BYTES_MAX).await.ok()?)?;
         let session = self.ids.session(question.call.expose());
-        Some(json(200, &RouteAnswer::of(&self.decision, &session, &self.ids)))
+        Some(json(200, &RouteAnswer::of(&self.decision, &session, None, &self.ids)))
     }
 }
 

@@ -129,6 +129,9 @@ impl Admission {
         if app.suspended {
             return Err(ResultCode::AppKeyUnavailable);
         }
+        if app.frozen {
+            return Err(ResultCode::AccountFrozen);
+        }
         if !app.ip_whitelist.allows(client) {
             return Err(ResultCode::AddressNotWhitelisted);
         }

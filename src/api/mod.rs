@@ -15,6 +15,9 @@ use crate::http::Reply;
 /// `Content-Type` of every JSON answer.
 pub const JSON: &str = "application/json;charset=utf-8";
 
+/// `Content-Type` of a tone file.
+pub const WAV: &str = "audio/wav";
+
 /// A JSON answer.
 pub fn json(status: u16, body: &impl serde::Serialize) -> Reply {
     let status = hyper::StatusCode::from_u16(status).expect("statuses are written down in this program");

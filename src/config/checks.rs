@@ -191,6 +191,23 @@ impl<'a> Checks<'a> {
         given.into()
     }
 
+    /// A time of day, `HH:MM`: how long after midnight.
+    pub(super) fn time_of_day(&mut self, key: &str, given: Option<&str>, default: &str) -> Duration {
+        let read = |text: &str| {
+            let (hours, minutes) = text.split_once(':')?;
+            let part = |text: &str, max: u64| -> Option<u64> {
+                let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+                digits.then(|| text.parse().ok()).flatten().filter(|value: &u64| *value <= max)
+            };
+            Some(Duration::from_secs(3_600 * part(hours, 23)? + 60 * part(minutes, 59)?))
+        };
+        let text = given.unwrap_or(default);
+        read(text).unwrap_or_else(|| {
+            self.problem(key, format!("must be a time of day from \"00:00\" to \"23:59\", not {text:?}"));
+            Duration::ZERO
+        })
+    }
+
     /// One of a few names; the first is the default.
     pub(super) fn choice<T: Copy>(
         &mut self,

@@ -49,6 +49,8 @@ pub struct Config {
     pub callback: Callback,
     /// What stands in every CDR, and how CDRs share a push.
     pub cdr: Cdr,
+    /// Where and when daily CDR files are written; `None` = never.
+    pub cdr_files: Option<CdrFiles>,
     /// How long what is finished is kept.
     pub retention: Retention,
     /// What one client may hold on to.
@@ -186,6 +188,15 @@ pub struct Cdr {
     pub sp_id: Box<str>,
     /// `hostName` in every CDR (callbacks 5.1: 1 to 128 characters).
     pub host_name: Box<str>,
+}
+
+/// `[cdr_files]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CdrFiles {
+    /// The directory; made when it is missing.
+    pub dir: PathBuf,
+    /// How long after midnight UTC the day before is written; whole minutes, less than a day.
+    pub at: Duration,
 }
 
 /// `[retention]`, in days.

@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     /// Printed after `[callback]` in the interface page, so files have it at both levels.
     pub(super) cdr_merge_ms: Option<i64>,
     pub(super) cdr: RawCdr,
+    pub(super) cdr_files: RawCdrFiles,
     pub(super) retention: RawRetention,
     pub(super) limits: RawLimits,
     pub(super) allocation: RawAllocation,
@@ -113,6 +114,13 @@ pub(super) struct RawCallback {
 pub(super) struct RawCdr {
     pub(super) sp_id: Option<String>,
     pub(super) host_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawCdrFiles {
+    pub(super) dir: Option<String>,
+    pub(super) at: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -9,12 +9,12 @@ use crate::domain::delivery::{CountedFrom, Schedule};
 use super::checks::{Checks, Unit};
 use super::problem::{ConfigProblems, Problem};
 use super::raw::{
-    RawAllocation, RawAuth, RawCallback, RawCalls, RawCdr, RawConfig, RawLimits, RawListen, RawLog,
-    RawRetention, RawStore, RawSwitch, RawTls,
+    RawAllocation, RawAuth, RawCallback, RawCalls, RawCdr, RawCdrFiles, RawConfig, RawLimits, RawListen,
+    RawLog, RawRetention, RawStore, RawSwitch, RawTls,
 };
 use super::recording::recording;
 use super::{
-    Allocation, Auth, Ban, Callback, Calls, Cdr, Config, Control, EgressProxy, Limits, Listen, Log,
+    Allocation, Auth, Ban, Callback, Calls, Cdr, CdrFiles, Config, Control, EgressProxy, Limits, Listen, Log,
     LogFormat, LogLevel, Operator, Retention, Store, Switch, Tls,
 };
 
@@ -60,6 +60,7 @@ pub(super) fn resolve(
         auth: auth(checks_mut, &raw.auth),
         callback: callback(checks_mut, &raw.callback),
         cdr,
+        cdr_files: cdr_files(checks_mut, &raw.cdr_files, raw.retention.cdr_days),
         retention: retention(checks_mut, &raw.retention),
         limits: limits(checks_mut, &raw.limits),
         allocation: allocation(checks_mut, &raw.allocation),
@@ -224,6 +225,18 @@ fn cdr(checks: &mut Checks<'_>, raw: &RawCdr, at_top: Option<i64>, in_callback: 
         sp_id: checks.label("cdr.sp_id", raw.sp_id.as_deref(), "privnum", 32),
         host_name: checks.label("cdr.host_name", raw.host_name.as_deref(), "privnum", 128),
     }
+}
+
+fn cdr_files(checks: &mut Checks<'_>, raw: &RawCdrFiles, cdr_days: Option<i64>) -> Option<CdrFiles> {
+    let at = checks.time_of_day("cdr_files.at", raw.at.as_deref(), "00:10");
+    let dir = raw.dir.as_deref()?;
+    if cdr_days == Some(1) {
+        checks.problem(
+            "retention.cdr_days",
+            "must be at least 2 when there is a cdr_files.dir: a day is written after it is over",
+        );
+    }
+    Some(CdrFiles { dir: checks.dir("cdr_files.dir", dir), at })
 }
 
 fn retention(checks: &mut Checks<'_>, raw: &RawRetention) -> Retention {

@@ -64,8 +64,8 @@ fn the_example_file_says_every_key_of_its_table_and_no_other() {
         }
     }
     // What the reader knows: an unknown key in a table is answered with the known ones.
-    let tables = ["listen", "tls", "store", "operator", "switch", "auth", "callback", "cdr", "retention"];
-    let tables = tables.into_iter().chain(["limits", "allocation", "calls", "recording", "log"]);
+    let tables = ["listen", "tls", "store", "operator", "switch", "auth", "callback", "cdr", "cdr_files"];
+    let tables = tables.into_iter().chain(["retention", "limits", "allocation", "calls", "recording", "log"]);
     let known = tables.clone().flat_map(|table| {
         let answer = refused(&format!("{table}.qqqq = 1")).remove(0);
         let (_, keys) = answer.split_once("known here: ").expect("nothing is like qqqq");
@@ -109,6 +109,26 @@ fn the_defaults_are_the_published_ones() {
 fn the_parts_of_a_small_limit_are_lowered_with_it_unless_they_are_given() {
     let callback = parsed("callback.max_in_flight = 7").callback;
     assert_eq!((callback.max_in_flight_per_app.get(), callback.max_in_flight_per_host.get()), (7, 7));
+}
+
+#[test]
+fn cdr_files_are_off_until_they_have_a_directory() {
+    assert_eq!(parsed("cdr_files.at = \"23:59\"").cdr_files, None);
+    let files = parsed("cdr_files.dir = \"files\"").cdr_files.unwrap();
+    assert_eq!(
+        (files.dir.file_name().unwrap().to_str(), files.at),
+        (Some("files"), Duration::from_secs(600))
+    );
+    let late = parsed("cdr_files = { dir = \"files\", at = \"23:59\" }").cdr_files.unwrap();
+    assert_eq!(late.at, Duration::from_secs(86_340));
+    for at in ["", "0:10", "24:00", "00:60", "00:10:00", "noon", "+1:00"] {
+        let problems = refused(&format!("cdr_files.at = \"{at}\""));
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("cdr_files.at: must be a time of day"), "{problems:?}");
+    }
+    let problems = refused("cdr_files.dir = \"files\"\nretention.cdr_days = 1");
+    assert!(problems[0].starts_with("retention.cdr_days: must be at least 2"), "{problems:?}");
+    assert!(refused("cdr_files.dir = \"cert.pem\"")[0].contains("is not a directory"));
 }
 
 #[test]
@@ -211,7 +231,7 @@ fn all_problems_are_reported_at_once_each_with_its_key() {
             "auth.ban.for_secs: invalid type: string \"long\", expected a number (line 8)",
             "listen.customer: invalid type: integer `8443`, expected a string (line 5)",
             "timeout: unknown key; known here: listen, tls, store, operator, switch, auth, callback, \
-             cdr_merge_ms, cdr, retention, limits, allocation, calls, recording, log (line 4)",
+             cdr_merge_ms, cdr, cdr_files, retention, limits, allocation, calls, recording, log (line 4)",
             "auth.clock_skew_secs: must be 0 to 86400 seconds, not 86401",
             "callback.counted_from: must be one of \"first_push\", \"previous_push\", not \"second_push\"",
         ]

@@ -58,6 +58,13 @@ pub struct TermsPatch {
 }
 
 impl TermsPatch {
+    /// The tone files that are named anew.
+    pub fn tones(&self) -> impl Iterator<Item = &str> {
+        let Self { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, .. } = self;
+        let named = [record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone];
+        named.into_iter().filter_map(|tone| tone.as_deref()).filter(|tone| !tone.is_empty())
+    }
+
     /// `terms` with what is given replaced. An empty text removes what was there.
     pub fn applied_to(&self, terms: &Terms) -> Terms {
         let replace = |new: &Option<Box<str>>, old: &Option<Box<str>>| match new {

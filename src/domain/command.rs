@@ -5,7 +5,7 @@ use super::allocation::Search;
 use super::ax::{AxBind, AxPatch};
 use super::axb::{AxbBind, AxbPatch};
 use super::axe::{AxeBind, AxePatch};
-use super::binding::{AnyBinding, UnbindCause};
+use super::binding::{AnyBinding, Fallback, UnbindCause};
 use super::extension::Extension;
 use super::id::{AppNo, BindingId};
 use super::number::{E164, XNumber};
@@ -82,6 +82,27 @@ pub enum Command {
     ModifyAxe(AxeSelector, AxePatch),
     /// End an AXE binding.
     UnbindAxe(AxeSelector, UnbindCause),
+}
+
+impl Command {
+    /// The tone files that the command names, in no particular order.
+    pub fn tones(&self) -> Vec<&str> {
+        match self {
+            Self::BindAx(_, bind) => bind.terms.extras().tones().collect(),
+            Self::ModifyAx(_, patch) => patch.terms.tones().collect(),
+            Self::BindAxb(_, bind) => bind.terms.extras().tones().collect(),
+            Self::ModifyAxb(_, patch) => patch.terms.tones().collect(),
+            Self::BindAxe(_, bind) => {
+                bind.terms.extras().tones().chain(bind.fallback.as_ref().and_then(Fallback::tone)).collect()
+            }
+            Self::ModifyAxe(_, patch) => {
+                patch.terms.tones().chain(patch.fallback.new.as_ref().and_then(Fallback::tone)).collect()
+            }
+            Self::SetNextCallee { .. } | Self::UnbindAx(..) | Self::UnbindAxb(..) | Self::UnbindAxe(..) => {
+                Vec::new()
+            }
+        }
+    }
 }
 
 /// A command with the app whose bindings it concerns.

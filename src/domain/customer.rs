@@ -191,8 +191,16 @@ pub struct CustomerApp {
     pub recording_days: Option<NonZeroU32>,
     /// Requests per second; `None` = no limit of its own.
     pub flow_limit_per_second: Option<NonZeroU32>,
+    /// Binds and modifies may only name tone files that the app has, approved (1010002).
+    pub check_tones: bool,
+    /// What callers hear who are refused because nothing is bound for them; `None` = what the switch says.
+    pub no_binding_tone: Option<Box<str>>,
+    /// What A hears who is refused because there is nobody to reach; `None` = what the switch says.
+    pub no_callee_tone: Option<Box<str>>,
     /// Suspended apps are refused (1010008) and their calls rejected.
     pub suspended: bool,
+    /// The account behind the app is frozen, as for arrears: it is refused (1010029) and its calls rejected.
+    pub frozen: bool,
     /// Which request signatures it may use.
     pub signatures: SignaturePolicy,
     /// How pushes to it are signed.
@@ -227,7 +235,11 @@ impl CustomerApp {
             axe: AxeDefaults::default(),
             recording_days: None,
             flow_limit_per_second: None,
+            check_tones: false,
+            no_binding_tone: None,
+            no_callee_tone: None,
             suspended: false,
+            frozen: false,
             signatures: SignaturePolicy::default(),
             push_scheme: Scheme::Wsse,
             standard_webhooks: false,

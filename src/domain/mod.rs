@@ -12,6 +12,7 @@ pub mod id;
 pub mod number;
 pub mod setting;
 pub mod time;
+pub mod tone;
 
 // Bindings: what stands on an X number, and the rules that change it.
 pub mod allocation;
@@ -21,6 +22,7 @@ pub mod axe;
 pub mod binding;
 pub mod command;
 pub mod expiry;
+pub mod operation;
 pub mod quarantine;
 pub mod refusal;
 pub mod slot;
@@ -28,6 +30,7 @@ pub mod slot;
 // Calls: where they go, what was reported, why they ended.
 pub mod call;
 pub mod cdr;
+pub mod cdr_file;
 pub mod recording;
 pub mod release;
 pub mod route;

@@ -49,6 +49,8 @@ impl StateCode {
     pub const X_NOT_USABLE: Self = Self(8055);
     /// The app (the "sub-enterprise" of the state code page) is suspended.
     pub const APP_SUSPENDED: Self = Self(8051);
+    /// The account behind the app is frozen.
+    pub const ACCOUNT_FROZEN: Self = Self(7108);
     /// The callee's number does not exist.
     pub const NUMBER_MISSING: Self = Self(8100);
     /// The callee rang and did not answer.

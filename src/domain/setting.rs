@@ -31,6 +31,9 @@ pub enum AppSetting {
     CallbackNum(Option<E164>),
     RecordingDays(Option<NonZeroU32>),
     FlowLimitPerSecond(Option<NonZeroU32>),
+    CheckTones(bool),
+    NoBindingTone(Option<Box<str>>),
+    NoCalleeTone(Option<Box<str>>),
     AuthSchemes {
         aksk: bool,
         wsse: bool,
@@ -65,6 +68,9 @@ impl AppSetting {
             Self::CallbackNum(_) => "callbackNum",
             Self::RecordingDays(_) => "recordingDays",
             Self::FlowLimitPerSecond(_) => "flowLimitPerSecond",
+            Self::CheckTones(_) => "checkTones",
+            Self::NoBindingTone(_) => "noBindingTone",
+            Self::NoCalleeTone(_) => "noCalleeTone",
             Self::AuthSchemes { .. } => "authSchemes",
             Self::AcceptPlus8h(_) => "acceptPlus8h",
             Self::RefuseReusedNonce(_) => "refuseReusedNonce",
@@ -102,6 +108,9 @@ impl AppSetting {
             }
             Self::RecordingDays(days) => app.recording_days = days,
             Self::FlowLimitPerSecond(limit) => app.flow_limit_per_second = limit,
+            Self::CheckTones(on) => app.check_tones = on,
+            Self::NoBindingTone(tone) => app.no_binding_tone = tone,
+            Self::NoCalleeTone(tone) => app.no_callee_tone = tone,
             Self::AuthSchemes { aksk, wsse } => (app.signatures.aksk, app.signatures.wsse) = (aksk, wsse),
             Self::AcceptPlus8h(on) => app.signatures.plus_eight_hours = on,
             Self::RefuseReusedNonce(on) => app.signatures.refuse_reused_nonce = on,
@@ -128,6 +137,10 @@ pub enum AppChange {
     Suspend,
     /// The end of that.
     Resume,
+    /// The account behind it is frozen: its requests are refused and its calls rejected, with codes of their own.
+    Freeze,
+    /// The end of that.
+    Unfreeze,
     /// A new secret; the one before still verifies for a while.
     RotateSecret {
         /// The new one.
@@ -153,6 +166,8 @@ impl AppChange {
             Self::Set(_) => "app.change",
             Self::Suspend => "app.suspend",
             Self::Resume => "app.resume",
+            Self::Freeze => "app.freeze",
+            Self::Unfreeze => "app.unfreeze",
             Self::RotateSecret { .. } => "app.rotateSecret",
         }
     }
@@ -173,6 +188,8 @@ impl AppChange {
             }
             Self::Suspend => app.suspended = true,
             Self::Resume => app.suspended = false,
+            Self::Freeze => app.frozen = true,
+            Self::Unfreeze => app.frozen = false,
             Self::RotateSecret { secret, keep_old } => {
                 let old = std::mem::replace(&mut app.secret, secret.clone());
                 app.previous_secret = Some((old, now.after(*keep_old)));
@@ -231,6 +248,9 @@ mod tests {
             AppSetting::CallbackTone(Some("nobody.wav".into())),
             AppSetting::CallbackNum(E164::parse("+8613800000001").ok()),
             AppSetting::FlowLimitPerSecond(NonZeroU32::new(5)),
+            AppSetting::CheckTones(true),
+            AppSetting::NoBindingTone(Some("nobody.wav".into())),
+            AppSetting::NoCalleeTone(Some("nobody.wav".into())),
             AppSetting::AuthSchemes { aksk: true, wsse: false },
             AppSetting::AcceptPlus8h(false),
             AppSetting::RefuseReusedNonce(true),
@@ -305,5 +325,16 @@ mod tests {
         assert!(suspended.suspended);
         assert_eq!(AppChange::Suspend.applied_to(&suspended, NOON), None);
         assert!(!AppChange::Resume.applied_to(&suspended, NOON).unwrap().app.suspended);
+    }
+
+    #[test]
+    fn freezing_and_suspending_are_two_things() {
+        let frozen = AppChange::Freeze.applied_to(&app(), NOON).unwrap().app;
+        assert_eq!((frozen.frozen, frozen.suspended), (true, false));
+        assert_eq!(AppChange::Freeze.applied_to(&frozen, NOON), None);
+        assert_eq!(AppChange::Resume.applied_to(&frozen, NOON), None);
+        let both = AppChange::Suspend.applied_to(&frozen, NOON).unwrap().app;
+        let thawed = AppChange::Unfreeze.applied_to(&both, NOON).unwrap().app;
+        assert_eq!((thawed.frozen, thawed.suspended), (false, true));
     }
 }

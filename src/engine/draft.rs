@@ -11,6 +11,7 @@ use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::{Tone, ToneName};
 use crate::store::{Batch, Write};
 
 /// What is written together, and its consequences in memory.
@@ -43,6 +44,10 @@ pub enum Effect {
     RemoveNumber(AppNo, XNumber),
     /// An X number goes from this app to that of its record.
     MoveNumber(AppNo, NumberRecord),
+    /// A tone file is new or changed.
+    PutTone(Tone),
+    /// A tone file of an app is gone.
+    RemoveTone(AppNo, ToneName),
     /// A delivery waits to be pushed.
     Enqueue(Delivery),
     /// A push has ended and is on record.

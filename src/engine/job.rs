@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::tones::ToneChange;
 use crate::domain::call::{CallEvent, CallId};
+use crate::domain::cdr_file::Day;
 use crate::domain::command::{AppCommand, Done};
 use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::Delivery;
@@ -165,6 +167,10 @@ pub enum SettingChange {
         /// To what.
         subject: String,
     },
+    /// The CDRs of this day stand in their file. The audit does not hear of it.
+    CdrFileDone(Day),
+    /// A tone file is uploaded, approved, rejected or removed.
+    Tone(ToneChange),
     /// New X numbers; those that exist already are faults.
     AddNumbers(Vec<NumberRecord>),
     /// New status of X numbers; the apps are told. Unknown ones are faults.
@@ -211,6 +217,12 @@ pub enum SettingFault {
     /// The number has this status already.
     #[error("the number has this status already")]
     Unchanged,
+    /// The app has no tone file of this name.
+    #[error("the app has no tone file of this name")]
+    ToneNotFound,
+    /// The app has as many tone files as it may.
+    #[error("the app has 200 tone files already")]
+    TooManyTones,
     /// Something is bound on the number.
     #[error("something is bound on the number; use force to drop the bindings")]
     NumberBound,

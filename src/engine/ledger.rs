@@ -19,6 +19,7 @@ use crate::domain::cdr::Patience;
 use crate::domain::command::Done;
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::Delivery;
+use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OpenReplays, Replay};
 use crate::domain::time::Timestamp;
@@ -203,7 +204,8 @@ impl Ledger {
                         if let Some(who) = on_behalf {
                             self.audit_bindings(who, &changes, draft, now);
                         }
-                        draft.change(changes);
+                        let asker = if on_behalf.is_some() { Actor::Operator } else { Actor::Customer };
+                        self.change(changes, asker, draft, now);
                         Outcome::Command(Ok(done))
                     }
                 }
@@ -226,7 +228,8 @@ impl Ledger {
             Job::Replay(order, who, _) => Outcome::Replay(self.stage_replay(order, who, draft, now)),
             Job::Tick => {
                 self.ticks += 1;
-                draft.change(self.staging.expire(&self.shared.registry, now));
+                let expired = self.staging.expire(&self.shared.registry, now);
+                self.change(expired, Actor::System, draft, now);
                 self.stage_closings(draft, now);
                 self.stage_replays(draft, now);
                 Outcome::Done
@@ -241,6 +244,15 @@ impl Ledger {
         let before = self.shared.dispatch().pushing(after.id);
         let follows = |before: Delivery| before.pushes.saturating_add(1) == after.pushes;
         before.is_some_and(follows) && !draft.settled.contains(&after.id)
+    }
+
+    /// Adds changes of bindings that `asker` asked for, each with its line in the log of operations.
+    pub(super) fn change(&mut self, changes: Vec<Change>, asker: Actor, draft: &mut Draft, now: Timestamp) {
+        for change in &changes {
+            let key = self.staging.next_key(now);
+            draft.write(Write::Operation(BindingOperation::of(change, asker, key)));
+        }
+        draft.change(changes);
     }
 
     fn commit(&self, draft: &Draft, jobs: usize) -> Result<(), StoreError> {
@@ -295,6 +307,8 @@ impl Ledger {
                     shared.registry.directory.remove_number(x);
                 }
                 Effect::Called(binding, caller) => shared.registry.directory.note_caller(binding, caller),
+                Effect::PutTone(tone) => shared.registry.tones.put(tone),
+                Effect::RemoveTone(app, name) => shared.registry.tones.remove(app, &name),
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
                 Effect::Enqueue(delivery) => {

@@ -56,6 +56,7 @@ pub fn load(
             }
             shared.registry.calls.put(call.into());
         }
+        Loaded::Tone(tone) => shared.registry.tones.put(tone),
         Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
         Loaded::Replay(replay) => replays.put(replay, now),
     })?;

@@ -3,6 +3,7 @@
 //! [`Engine`] is the handle that the edges call. It reads the registry directly, on the caller's thread, and
 //! hands everything that changes something to the writer, whose answer it awaits.
 
+mod cdr_files;
 mod deliverer;
 mod draft;
 pub mod job;
@@ -18,6 +19,7 @@ mod start;
 mod stop;
 mod test_pushes;
 mod timekeeper;
+pub mod tones;
 mod writer;
 
 use std::collections::HashMap;
@@ -27,6 +29,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+pub use self::cdr_files::CdrFileSettings;
+use self::cdr_files::CdrFiles;
 pub use self::deliverer::PushLimits;
 use self::job::{
     Answer, Job, NumberFault, ReplayOrder, ReplayRefusal, ReportCount, Setting, SettingChange, SettingFault,
@@ -55,6 +59,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::replay::Replay;
 use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
+use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 pub use crate::outbound::{TlsSettingFault, check_callback_tls};
 use crate::recording::Recordings;
@@ -166,6 +171,8 @@ pub struct Engine {
     inbox: mpsc::Sender<Job>,
     tester: Arc<Tester>,
     outside: Arc<Outside>,
+    /// Writes the daily CDR files, one asker at a time; `None` when there are to be none.
+    cdr_files: Option<Arc<tokio::sync::Mutex<CdrFiles>>>,
 }
 
 /// What lies outside of memory and store.
@@ -294,12 +301,20 @@ impl Engine {
         self.ask(Job::Flush).await
     }
 
-    /// Does what is due by now: expires bindings, closes calls, makes CDRs. `Ok` means it is durable. The
-    /// timekeeper asks for the same when the clock gets there; this is for whoever moves a clock by hand and has
-    /// to know that it was done.
+    /// Writes the daily CDR files that are due. Returns when to look again; `None` when there are to be none.
+    async fn write_cdr_files(&self) -> Option<Timestamp> {
+        Some(self.cdr_files.as_ref()?.lock().await.write_due(self).await)
+    }
+
+    /// Does what is due by now: expires bindings, closes calls, makes CDRs, writes their daily files. `Ok` means
+    /// that all but the files is durable; a file that cannot be written is tried again. The timekeeper asks for
+    /// the same when the clock gets there; this is for whoever moves a clock by hand and has to know that it was
+    /// done.
     pub async fn catch_up(&self) -> Result<(), Unserved> {
         self.inbox.send(Job::Tick).await.map_err(|_| Unserved::NotServing)?;
-        self.flush().await
+        self.flush().await?;
+        self.write_cdr_files().await;
+        Ok(())
     }
 
     /// Whether no push is due or under way.
@@ -395,7 +410,13 @@ mod tests {
             links: LinkKey::new(&[7; 32]),
             control: SwitchControl::new(None, remote),
         };
-        Engine { shared: Arc::new(shared), inbox: mpsc::channel(1).0, outside: Arc::new(outside), tester }
+        Engine {
+            shared: Arc::new(shared),
+            inbox: mpsc::channel(1).0,
+            outside: Arc::new(outside),
+            tester,
+            cdr_files: None,
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Changes of apps and X numbers, staged into a batch: durable and audited before they take effect.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::draft::{Draft, Effect};
@@ -11,6 +11,7 @@ use crate::domain::customer::{CustomerApp, NumberRecord, NumberStatus};
 use crate::domain::delivery::{Delivery, NoticeKind};
 use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::operation::Actor;
 use crate::domain::setting::{AppChange, ChangedApp};
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, Write};
@@ -34,6 +35,11 @@ impl Ledger {
                 self.audit(who, action, subject.clone(), String::new(), draft, now);
                 Ok(Vec::new())
             }
+            SettingChange::CdrFileDone(day) => {
+                draft.write(Write::CdrFileDone(*day));
+                Ok(Vec::new())
+            }
+            SettingChange::Tone(change) => self.stage_tone(change, who, draft, now).map(|()| Vec::new()),
             SettingChange::AddNumbers(records) => Ok(self.add_numbers(records, who, draft, now)),
             SettingChange::SetStatus(changes) => Ok(self.set_status(changes, who, draft, now)),
             SettingChange::MoveNumber { x, to, force } => {
@@ -182,8 +188,10 @@ impl Ledger {
     ) -> Vec<NumberFault> {
         let mut faults = Vec::new();
         let mut changed: BTreeMap<AppNo, Vec<(XNumber, NumberStatus)>> = BTreeMap::new();
+        // A number may stand in the list twice; the later entry is judged by what the earlier makes of it.
+        let mut now_as: HashMap<XNumber, NumberRecord> = HashMap::new();
         for &(x, status) in changes {
-            let Some(record) = self.number(x) else {
+            let Some(record) = now_as.get(&x).cloned().or_else(|| self.number(x)) else {
                 faults.push(NumberFault { x, fault: SettingFault::NumberNotFound });
                 continue;
             };
@@ -194,7 +202,9 @@ impl Ledger {
             changed.entry(record.app).or_default().push((x, status));
             let detail = format!("{} to {}", record.status.code(), status.code());
             self.audit(who, "number.status", x.to_string(), detail, draft, now);
-            self.put_number(NumberRecord { status, ..record }, draft);
+            let record = NumberRecord { status, ..record };
+            now_as.insert(x, record.clone());
+            self.put_number(record, draft);
         }
         for (app, numbers) in changed {
             self.tell_number_status(app, &numbers, draft, now);
@@ -261,7 +271,7 @@ impl Ledger {
         }
         let ended = self.staging.vacate(&self.shared.registry, x, now);
         let dropped = ended.len();
-        draft.change(ended);
+        self.change(ended, Actor::Operator, draft, now);
         Ok(dropped)
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
+use super::cdr_files::{self, CdrFileSettings, CdrFiles};
 use super::deliverer::Deliverer;
 use super::ledger::{Ledger, LedgerRules, Timetable};
 use super::load::Progress;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub recordings: Recordings,
     /// Gives orders to the switch.
     pub control: SwitchControl,
+    /// Where and when daily CDR files are written; `None` = never.
+    pub cdr_files: Option<CdrFileSettings>,
 }
 
 /// Why the engine cannot start.
@@ -68,6 +71,7 @@ pub struct Running {
     deliverer: JoinHandle<()>,
     /// Deletes recordings whose time is over.
     keeper: JoinHandle<()>,
+    filer: JoinHandle<()>,
     timekeeper: JoinHandle<()>,
     writer: std::thread::JoinHandle<()>,
 }
@@ -112,22 +116,28 @@ pub fn start(
         links: LinkKey::new(&secret),
         control: settings.control,
     };
-    let engine = Engine { shared, inbox, outside: Arc::new(outside), tester };
+    let cdr_files =
+        settings.cdr_files.map(|settings| Arc::new(tokio::sync::Mutex::new(CdrFiles::new(settings))));
+    let engine = Engine { shared, inbox, outside: Arc::new(outside), tester, cdr_files };
     let keeper = tokio::spawn(recordings::keep(engine.clone(), stop));
-    Ok(Running { engine, stop_pushing, deliverer, keeper, timekeeper, writer })
+    let filer = tokio::spawn(cdr_files::run(engine.clone(), stop_pushing.subscribe()));
+    Ok(Running { engine, stop_pushing, deliverer, keeper, filer, timekeeper, writer })
 }
 
 impl Running {
     /// Stops: no new pushes, pushes under way finish, everything asked becomes durable. The edges must have
     /// let go of their handles, or the writer would wait for them.
     pub async fn stop(self) {
-        let Self { engine, stop_pushing, deliverer, keeper, timekeeper, writer } = self;
+        let Self { engine, stop_pushing, deliverer, keeper, filer, timekeeper, writer } = self;
         stop_pushing.send_replace(true);
         if let Err(error) = deliverer.await {
             error!("the deliverer broke off: {error}");
         }
         if let Err(error) = keeper.await {
             error!("the keeper of recordings broke off: {error}");
+        }
+        if let Err(error) = filer.await {
+            error!("the writer of CDR files broke off: {error}");
         }
         // Everything that was asked is in the inbox before this; its answer means that all of it is durable.
         let flushed = engine.flush().await;

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod staging;
 #[cfg(test)]
 mod tests;
+pub mod tones;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use self::calls::Calls;
 use self::customers::Customers;
 use self::directory::Directory;
 pub use self::staging::Staging;
+use self::tones::Tones;
 use crate::domain::binding::AnyBinding;
 use crate::domain::call::{Basis, CallId, Decision};
 use crate::domain::id::{AppNo, BindingId};
@@ -33,12 +35,19 @@ pub struct Registry {
     pub customers: Customers,
     /// Calls under way, and what was decided about them.
     pub calls: Calls,
+    /// Tone files, without their sound.
+    pub tones: Tones,
 }
 
 impl Registry {
     /// An empty one.
     pub fn new() -> Self {
-        Self { directory: Directory::new(), customers: Customers::new(), calls: Calls::new() }
+        Self {
+            directory: Directory::new(),
+            customers: Customers::new(),
+            calls: Calls::new(),
+            tones: Tones::new(),
+        }
     }
 
     /// What a call would meet at `now`. Nothing is remembered.
@@ -94,6 +103,7 @@ impl Registry {
     pub fn clear(&self) {
         self.directory.clear();
         self.calls.clear();
+        self.tones.clear();
     }
 
     /// Drops decisions that no call ever followed and calls that ended longer than `keep` ago.

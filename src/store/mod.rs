@@ -25,13 +25,16 @@ use std::sync::Arc;
 
 use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::call::{Call, CallEvent, Cdr, Closed};
+use crate::domain::cdr_file::Day;
 use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
-use crate::domain::id::{BindingId, RowKey};
+use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
+use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::{Tone, ToneName};
 
 /// What was written together is durable together.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,8 @@ pub enum Write {
         /// Who, and when.
         caller: LastCaller,
     },
+    /// A line in the log of operations on bindings.
+    Operation(BindingOperation),
     /// A call's row: decision and recording, not its events. New or replacing its former self.
     Call(Box<Call>),
     /// One more event of a call; `index` is its place in [`Call::events`].
@@ -120,6 +125,14 @@ pub enum Write {
     },
     /// The file of a recording has been deleted.
     RecordingRemoved(RowKey),
+    /// A day is done: its CDRs stand in a daily file, and in no other.
+    CdrFileDone(Day),
+    /// A tone file, new or in place of the one with its name, with its sound.
+    ToneUploaded(Tone, Arc<[u8]>),
+    /// What was decided about a tone file. Its sound stays.
+    ToneDecided(Tone),
+    /// A tone file is gone.
+    ToneRemoved(AppNo, ToneName),
     /// Who changed what.
     Audit(AuditEntry),
 }
@@ -170,6 +183,8 @@ pub enum Loaded {
     LastKey(RowKey),
     /// An app.
     App(CustomerApp),
+    /// A tone file, without its sound.
+    Tone(Tone),
     /// An X number and when it was last called.
     Number(NumberRecord, Option<Timestamp>),
     /// A binding that stands.
@@ -226,12 +241,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The bodies of deliveries, for pushing. Missing ones are left out.
     fn bodies(&self, deliveries: &[RowKey]) -> Result<Bodies, StoreError>;
 
+    /// The sound of a tone file, if there is such a file.
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError>;
+
     /// CDRs, newest first.
     fn find_cdrs(
         &self,
         filter: &query::CdrFilter,
         page: query::Page,
     ) -> Result<Vec<query::CdrRow>, StoreError>;
+
+    /// The last day whose CDRs stand in a daily file; `None` when no day was ever done.
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError>;
 
     /// Calls, newest first, closed ones too.
     fn find_calls(&self, filter: &query::CallFilter, page: query::Page) -> Result<Vec<Call>, StoreError>;
@@ -274,6 +295,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         filter: &query::EndedFilter,
         page: query::Page,
     ) -> Result<Vec<query::EndedRow>, StoreError>;
+
+    /// What was done to bindings, newest first.
+    fn find_operations(
+        &self,
+        filter: &query::OperationFilter,
+        page: query::Page,
+    ) -> Result<Vec<BindingOperation>, StoreError>;
 
     /// Removes what is older than the retention, at most `limit` rows of each kind. Returns how many went.
     fn forget_older(&self, than: query::Retention, limit: usize) -> Result<usize, StoreError>;

@@ -9,6 +9,7 @@ use crate::domain::call::Cdr;
 use crate::domain::delivery::{Delivery, NoticeKind, State};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
+use crate::domain::operation::OperationKind;
 use crate::domain::time::Timestamp;
 
 /// A portion of a list.
@@ -153,6 +154,23 @@ pub struct EndedFilter {
     pub id: Option<BindingId>,
 }
 
+/// Which operations on bindings.
+#[derive(Clone, Debug, Default)]
+pub struct OperationFilter {
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// On this X number.
+    pub x: Option<XNumber>,
+    /// With this number as A, B or temporary callee.
+    pub party: Option<E164>,
+    /// On this binding.
+    pub binding: Option<BindingId>,
+    /// Of this kind.
+    pub kind: Option<OperationKind>,
+    /// By the time they were done.
+    pub span: Span,
+}
+
 /// A binding that ended.
 #[derive(Clone, Debug)]
 pub struct EndedRow {
@@ -169,7 +187,7 @@ pub struct EndedRow {
 /// Until when each kind of row is kept: older ones may go.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// CDRs, calls, ended bindings and the audit.
+    /// CDRs, calls, ended bindings, operations on bindings and the audit.
     pub cdrs_before: Timestamp,
     /// Delivered notices.
     pub notices_before: Timestamp,

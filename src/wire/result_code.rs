@@ -68,6 +68,8 @@ pub enum ResultCode {
     FlowControl,
     /// 401/1010013. `Created` is too far from our time.
     CreatedOutsideWindow,
+    /// 403/1010029. The account behind the app is frozen, as for arrears.
+    AccountFrozen,
     /// 403/1010040. The API belongs to another mode than the app's.
     ApiNotAllowed,
 
@@ -143,6 +145,7 @@ impl ResultCode {
         Self::InvalidDigest,
         Self::FlowControl,
         Self::CreatedOutsideWindow,
+        Self::AccountFrozen,
         Self::ApiNotAllowed,
         Self::AccountMissing,
         Self::NumbersExhausted,
@@ -211,6 +214,7 @@ impl ResultCode {
             Self::InvalidDigest => (401, "1010010", "Invalid digest."),
             Self::FlowControl => (403, "1010010", "The flow control upper limit is reached on the platform."),
             Self::CreatedOutsideWindow => (401, "1010013", "Time out limit."),
+            Self::AccountFrozen => (403, "1010029", "The subscriber status is frozen."),
             Self::ApiNotAllowed => (403, "1010040", "The app_key is not allowed to invoke the API."),
             Self::AccountMissing => (403, "1011001", "Account does not exist."),
             Self::NumbersExhausted => (403, "1011002", "Insufficient number resources."),

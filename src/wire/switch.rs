@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::time_text::parse_switch_time;
 use crate::domain::call::{CallEvent, CallId, Decision, SWITCH_ID_LEN_MAX, Stage};
-use crate::domain::customer::NumberStatus;
+use crate::domain::customer::{CustomerApp, NumberStatus};
 use crate::domain::id::PublicIds;
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::recording::{Keeping, Recording, SHORTEST};
@@ -150,6 +150,9 @@ pub enum RouteAnswer<'a> {
         last_minute_tone: &'a str,
         /// The binding.
         subscription_id: String,
+        /// Whose the tones are; left out when there are none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        app_key: Option<&'a str>,
     },
     /// Let the caller key an extension, and ask again with it.
     #[serde(rename_all = "camelCase")]
@@ -162,6 +165,9 @@ pub enum RouteAnswer<'a> {
         digits: u8,
         /// For how many seconds.
         timeout: u16,
+        /// Whose the tone is; left out when there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        app_key: Option<&'a str>,
     },
     /// Refuse the call.
     #[serde(rename_all = "camelCase")]
@@ -178,37 +184,53 @@ pub enum RouteAnswer<'a> {
         reason: String,
         /// To play first; empty = none.
         tone: &'a str,
+        /// Whose the tone is; left out when there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        app_key: Option<&'a str>,
     },
 }
 
 impl<'a> RouteAnswer<'a> {
-    /// For a decision.
-    pub fn of(decision: &'a Decision, session_id: &'a str, ids: &PublicIds) -> Self {
+    /// For a decision about a number of `app`, if it is one of ours.
+    pub fn of(
+        decision: &'a Decision,
+        session_id: &'a str,
+        app: Option<&'a CustomerApp>,
+        ids: &PublicIds,
+    ) -> Self {
+        let owner = |tones: &[&str]| {
+            app.filter(|_| tones.iter().any(|tone| !tone.is_empty())).map(|app| app.key.as_str())
+        };
         match &decision.route {
-            Route::Connect(connect) => Self::Connect {
-                session_id,
-                callee: connect.callee.expose(),
-                display_num: connect.display.expose(),
-                max_duration: connect.max_duration.map_or(0, |longest| longest.as_secs()),
-                record_flag: u8::from(connect.record),
-                caller_tone: connect.caller_tone.as_deref().unwrap_or_default(),
-                callee_tone: "",
-                record_tone: connect.record_tone.as_deref().unwrap_or_default(),
-                last_minute_tone: connect.last_minute_tone.as_deref().unwrap_or_default(),
-                subscription_id: ids.subscription(connect.through.subscription),
-            },
-            Route::Collect(collect) => Self::Collect {
-                session_id,
-                tone: collect.tone.as_deref().unwrap_or_default(),
-                digits: collect.digits,
-                timeout: COLLECT_TIMEOUT_SECS,
-            },
+            Route::Connect(connect) => {
+                let named = [&connect.caller_tone, &connect.record_tone, &connect.last_minute_tone];
+                let [caller_tone, record_tone, last_minute_tone] =
+                    named.map(|tone| tone.as_deref().unwrap_or_default());
+                Self::Connect {
+                    session_id,
+                    callee: connect.callee.expose(),
+                    display_num: connect.display.expose(),
+                    max_duration: connect.max_duration.map_or(0, |longest| longest.as_secs()),
+                    record_flag: u8::from(connect.record),
+                    caller_tone,
+                    callee_tone: "",
+                    record_tone,
+                    last_minute_tone,
+                    subscription_id: ids.subscription(connect.through.subscription),
+                    app_key: owner(&[caller_tone, record_tone, last_minute_tone]),
+                }
+            }
+            Route::Collect(collect) => {
+                let tone = collect.tone.as_deref().unwrap_or_default();
+                let (digits, timeout) = (collect.digits, COLLECT_TIMEOUT_SECS);
+                Self::Collect { session_id, tone, digits, timeout, app_key: owner(&[tone]) }
+            }
             Route::Reject(reject) => {
                 let (sip, q850) = reject.cause.sip_and_q850();
                 let state_code = reject.cause.state_code().number();
                 let reason = reject.cause.in_words(decision.caller, decision.called.map(XNumber::new));
-                let tone = reject.tone.as_deref().unwrap_or_default();
-                Self::Reject { session_id, sip, q850, state_code, reason, tone }
+                let tone = reject.tone.as_deref().or_else(|| reject.cause.tone(app?)).unwrap_or_default();
+                Self::Reject { session_id, sip, q850, state_code, reason, tone, app_key: owner(&[tone]) }
             }
         }
     }
@@ -222,6 +244,7 @@ impl<'a> RouteAnswer<'a> {
             state_code: StateCode::NO_BINDING.number(),
             reason: format!("callId must be 1 to {SWITCH_ID_LEN_MAX} characters"),
             tone: "",
+            app_key: None,
         }
     }
 }

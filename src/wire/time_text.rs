@@ -83,6 +83,12 @@ fn parse_seconds(text: &str) -> Option<Timestamp> {
     (millis <= LAST_MILLIS).then(|| Timestamp::from_millis(millis))
 }
 
+/// `yyyy-MM-dd` in UTC, as in the names of CDR files.
+pub fn format_date(at: Timestamp) -> String {
+    let (date, _) = date_and_time(at);
+    format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+}
+
 fn timestamp(at: OffsetDateTime) -> Option<Timestamp> {
     let millis = u64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?;
     (millis <= LAST_MILLIS).then(|| Timestamp::from_millis(millis))

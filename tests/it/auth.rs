@@ -123,6 +123,23 @@ async fn a_suspended_app_is_told_so_whatever_its_digest_until_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn an_app_of_a_frozen_account_is_told_so_for_every_operation_until_it_is_unfrozen() {
+    let (world, app) = World::axb().await;
+    let operator = world.operator();
+    assert_eq!(operator.ask("POST", &format!("apps/{}/freeze", app.key), &Value::Null).await.status, 200);
+    for method in ["POST", "DELETE", "PUT", "GET"] {
+        let refused = app.ask(method, AXB, b"{}").await;
+        assert!(is(&refused, (403, "1010029")), "{method}");
+        assert_eq!(refused.json()["resultdesc"], "The subscriber status is frozen.");
+    }
+    world.suspend(&app, true).await;
+    assert!(is(&ask(&app, &app.signed()).await, (403, "1010008")), "suspended is looked at first");
+    world.suspend(&app, false).await;
+    assert_eq!(operator.ask("POST", &format!("apps/{}/unfreeze", app.key), &Value::Null).await.status, 200);
+    assert!(is(&ask(&app, &app.signed()).await, ADMITTED));
+}
+
+#[tokio::test]
 async fn the_operations_of_another_mode_are_refused_and_only_to_those_who_are_known() {
     let (_world, axb) = World::axb().await;
     let (_other, ax) = World::ax().await;

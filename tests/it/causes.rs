@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::calls::{STRANGER, cdrs, events};
-use crate::world::{A, AX, AX_CALLEE, AXB, B, Pushed, STATUS, Switch, World, X};
+use crate::world::{A, AX, AX_CALLEE, AXB, B, Customer, Pushed, STATUS, Switch, World, X};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -136,6 +136,11 @@ async fn set_status(world: &World, body: Value) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
+async fn freeze(world: &World, app: &Customer, verb: &str) {
+    let answer = world.operator().ask("POST", &format!("apps/{}/{verb}", app.key), &Value::Null).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
 #[tokio::test]
 async fn every_rejection_of_an_axb_call_has_its_documented_cause() {
     let (world, app) = World::axb().await;
@@ -148,6 +153,9 @@ async fn every_rejection_of_an_axb_call_has_its_documented_cause() {
     world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
     world.suspend(&app, false).await;
+    freeze(&world, &app, "freeze").await;
+    assert_rejected(&world, "frozen account", A, 7108).await;
+    freeze(&world, &app, "unfreeze").await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", A, 8055).await;
     set_status(&world, json!({"status": "10", "cause": "2"})).await;
@@ -173,6 +181,9 @@ async fn every_rejection_of_an_ax_call_has_its_documented_cause() {
     world.suspend(&app, true).await;
     assert_rejected(&world, "suspended app", A, 8051).await;
     world.suspend(&app, false).await;
+    freeze(&world, &app, "freeze").await;
+    assert_rejected(&world, "frozen account", A, 7108).await;
+    freeze(&world, &app, "unfreeze").await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", STRANGER, 8055).await;
 }

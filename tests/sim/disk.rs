@@ -8,17 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use privnum::domain::binding::{AnyBinding, Change};
 use privnum::domain::call::{Call, Cdr};
+use privnum::domain::cdr_file::Day;
 use privnum::domain::customer::{CustomerApp, NumberRecord};
 use privnum::domain::delivery::{Delivery, State};
 use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::XNumber;
+use privnum::domain::operation::BindingOperation;
 use privnum::domain::recording::RecordingFile;
 use privnum::domain::replay::{Phase, Replay};
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, Page, Retention,
+    Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use privnum::store::{Attempt, AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -57,6 +59,7 @@ pub struct Tables {
     /// What each replay selects, also when it is finished, with how often each had been pushed when it was made.
     pub selected: BTreeMap<RowKey, Vec<(RowKey, usize)>>,
     pub recordings: BTreeMap<RowKey, RecordingFile>,
+    pub operations: BTreeMap<RowKey, BindingOperation>,
     /// Calls and deliveries written since somebody asked.
     pub touched_calls: BTreeSet<RowKey>,
     pub touched_notices: BTreeSet<RowKey>,
@@ -124,6 +127,7 @@ impl Everything {
         match piece {
             Loaded::LastKey(_) => {}
             Loaded::App(app) => self.apps.push(app),
+            Loaded::Tone(tone) => unreachable!("nobody uploads tones here: {tone:?}"),
             Loaded::Number(number, last_call) => self.numbers.push((number, last_call)),
             Loaded::Binding(binding) => self.bindings.push(binding),
             Loaded::Ended(binding, at) => self.ended.push((binding, at)),
@@ -217,6 +221,12 @@ impl Tables {
                 true
             }
             Write::RecordingRemoved(recording) => self.recordings.remove(&recording).is_some(),
+            Write::Operation(operation) => self.operations.insert(operation.key, operation).is_none(),
+            // Nobody writes CDR files or uploads tones here.
+            Write::CdrFileDone(_)
+            | Write::ToneUploaded(..)
+            | Write::ToneDecided(_)
+            | Write::ToneRemoved(..) => false,
             Write::Audit(entry) => self.audit.insert(entry.id, entry).is_none(),
         };
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{write:?} does not fit what is stored"))) }
@@ -244,6 +254,7 @@ impl Tables {
             self.notices.keys().next_back().copied(),
             self.audit.keys().next_back().copied(),
             self.replays.keys().next_back().copied(),
+            self.operations.keys().next_back().copied(),
         ];
         last.into_iter().flatten().max().unwrap_or(RowKey::floor(1))
     }
@@ -333,8 +344,16 @@ impl Store for Disk {
         Ok(tables.recordings.values().filter(|file| file.is_expired(now)).take(limit).cloned().collect())
     }
 
+    fn tone_content(&self, _: AppNo, _: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        Ok(None)
+    }
+
     fn find_cdrs(&self, _: &CdrFilter, _: Page) -> Result<Vec<CdrRow>, StoreError> {
         no_lists()
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        Ok(None)
     }
 
     fn find_calls(&self, _: &CallFilter, _: Page) -> Result<Vec<Call>, StoreError> {
@@ -370,6 +389,10 @@ impl Store for Disk {
         let tables = self.tables();
         let selected = tables.selected[&replay].iter().map(|(id, _)| *id);
         Ok(selected.skip(from as usize).take(limit).collect())
+    }
+
+    fn find_operations(&self, _: &OperationFilter, _: Page) -> Result<Vec<BindingOperation>, StoreError> {
+        no_lists()
     }
 
     fn find_audit(&self, _: Page) -> Result<Vec<AuditEntry>, StoreError> {

@@ -58,6 +58,7 @@ impl Live {
             schedule: Schedule::default(),
             push_limits: PushLimits { in_flight: 6, per_app: 4, ..PushLimits::default() },
             areas: AreaTable::default(),
+            cdr_files: None,
         };
         let outbound = Outbound::new(OutboundSettings::default()).unwrap();
         let store = Arc::clone(&disk) as _;

@@ -261,6 +261,7 @@ pub async fn bind(
         Mode::Axb => axb::bind_command(engine, fields)?,
         Mode::Axe => axe::bind_command(engine, app, fields)?,
     };
+    check_tones(engine, app, &command)?;
     let done = engine.command_on_behalf(who, app.no, command).await?;
     match done.map_err(|refusal| rejection(&refusal, app.mode, Asked::Bind))? {
         Done::Stands(binding) => Ok(binding),
@@ -287,7 +288,24 @@ async fn carry_out(
     command: Command,
     asked: Asked,
 ) -> Result<Done, Rejection> {
+    check_tones(engine, app, &command)?;
     engine.command(app.no, command).await?.map_err(|refusal| rejection(&refusal, app.mode, asked))
+}
+
+/// Refuses a command that names a tone file which the app does not have approved, if the app is to be checked
+/// (customer-api 10). One that is removed a moment later is as one that is removed while the binding stands.
+fn check_tones(engine: &Engine, app: &CustomerApp, command: &Command) -> Result<(), Rejection> {
+    if !app.check_tones {
+        return Ok(());
+    }
+    let tones = &engine.shared().registry.tones;
+    match command.tones().into_iter().find(|name| !tones.is_approved(app.no, name)) {
+        Some(name) => Err(Rejection {
+            what: format!("{name} does not exist.").into(),
+            ..Rejection::new(ResultCode::InvalidRequest)
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The binding a subscriptionId names; one that we never gave out is like one that has ended.

@@ -1,4 +1,4 @@
-//! Apps: create, list, show, change, suspend, resume, rotate the secret.
+//! Apps: create, list, show, change, suspend, resume, freeze, unfreeze, rotate the secret.
 
 use std::sync::Arc;
 
@@ -61,9 +61,14 @@ impl OperatorApi {
         Ok(self.shown(&*self.engine.change_app(OPERATOR, app.no, change).await?))
     }
 
-    pub(super) async fn suspend_app(&self, key: &str, suspended: bool, asked: Asked) -> Result<Reply, Fault> {
+    /// A change that says everything in its path: suspend, resume, freeze, unfreeze.
+    pub(super) async fn switch_app(
+        &self,
+        key: &str,
+        change: AppChange,
+        asked: Asked,
+    ) -> Result<Reply, Fault> {
         asked.params.finish()?;
-        let change = if suspended { AppChange::Suspend } else { AppChange::Resume };
         let app = self.app(key)?;
         Ok(self.shown(&*self.engine.change_app(OPERATOR, app.no, change).await?))
     }

@@ -95,6 +95,9 @@ impl OperatorApi {
         if app.suspended {
             return Err(unreadable(ResultCode::AppKeyUnavailable.into()));
         }
+        if app.frozen {
+            return Err(unreadable(ResultCode::AccountFrozen.into()));
+        }
         let binding = customer::bind(&self.engine, OPERATOR, &app, &fields).await.map_err(unreadable)?;
         Ok(json(201, &self.binding(&binding, None)))
     }

@@ -1,20 +1,17 @@
 //! CDRs: a page as JSON, or all that fit as CSV, streamed from the store in portions.
 
-use bytes::Bytes;
-use hyper::StatusCode;
+use std::sync::Arc;
 
+use super::export::Export;
 use super::{Asked, Fault, OperatorApi, PageAsked, span};
 use crate::engine::Engine;
-use crate::http::{BodyWriter, Reply, ReplyBody};
-use crate::store::query::{CdrFilter, CdrRow, Page};
+use crate::http::Reply;
+use crate::store::Store;
+use crate::store::query::{CdrFilter, CdrRow};
 use crate::wire::operator::cdr::{CdrAnswer, csv_rows};
 
 /// The list that a cursor belongs to.
 const CDRS: &str = "cdrs";
-/// CDRs in one portion of a CSV: some 100 KiB.
-const PORTION: usize = 250;
-/// `Content-Type` of a CSV.
-const CSV: &str = "text/csv;charset=utf-8;header=present";
 
 impl OperatorApi {
     pub(super) async fn list_cdrs(&self, mut asked: Asked) -> Result<Reply, Fault> {
@@ -43,49 +40,17 @@ impl OperatorApi {
         Ok(page.reply(&rows, |row| row.cdr.id, |row| shown(&self.engine, row)))
     }
 
-    /// The first portion is read before anything is answered, so that a store that fails is told by the status.
     async fn export_cdrs(&self, filter: CdrFilter) -> Result<Reply, Fault> {
-        let first = portion(&self.engine, &filter, None).await?;
-        let (writer, body) = ReplyBody::stream();
-        let engine = self.engine.clone();
-        tokio::spawn(async move {
-            if let Err(why) = export(&engine, &filter, first, writer).await {
-                tracing::warn!("an export of CDRs broke off: {why}");
-            }
-        });
-        Ok(Reply::new(StatusCode::OK, CSV, body))
+        let export = Export {
+            find: Arc::new(move |store: &dyn Store, page| store.find_cdrs(&filter, page)),
+            key_of: |row: &CdrRow| row.cdr.id,
+            csv: |engine: &Engine, rows: &[CdrRow], with_header| {
+                let cdrs: Vec<_> = rows.iter().map(|row| shown(engine, row)).collect();
+                csv_rows(&cdrs, with_header)
+            },
+        };
+        export.reply(self.engine.clone()).await
     }
-}
-
-/// Sends portion by portion. When it fails the writer is dropped unfinished, and the transfer breaks off.
-async fn export(
-    engine: &Engine,
-    filter: &CdrFilter,
-    first: Vec<CdrRow>,
-    mut writer: BodyWriter,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut rows = first;
-    let mut with_header = true;
-    loop {
-        let cdrs: Vec<_> = rows.iter().map(|row| shown(engine, row)).collect();
-        writer.send(Bytes::from(csv_rows(&cdrs, with_header))).await?;
-        with_header = false;
-        let Some(last) = rows.last().filter(|_| rows.len() == PORTION) else { break };
-        rows = portion(engine, filter, Some(last.cdr.id)).await?;
-        if rows.is_empty() {
-            break;
-        }
-    }
-    Ok(writer.finish().await?)
-}
-
-async fn portion(
-    engine: &Engine,
-    filter: &CdrFilter,
-    before: Option<crate::domain::id::RowKey>,
-) -> Result<Vec<CdrRow>, crate::store::StoreError> {
-    let (filter, page) = (filter.clone(), Page { before, limit: PORTION });
-    engine.query(move |store| store.find_cdrs(&filter, page)).await
 }
 
 fn shown(engine: &Engine, row: &CdrRow) -> CdrAnswer {

@@ -106,6 +106,8 @@ impl From<SettingFault> for Fault {
             SettingFault::NumberExists => (409, "number_exists"),
             SettingFault::NumberNotFound => (404, "number_not_found"),
             SettingFault::NumberBound => (409, "number_bound"),
+            SettingFault::ToneNotFound => (404, "tone_not_found"),
+            SettingFault::TooManyTones => (409, "too_many_tones"),
             // What is so already counts as done, so nobody is answered with this.
             SettingFault::Unchanged => (400, "invalid_request"),
         };

@@ -8,9 +8,12 @@ mod bindings;
 mod calls;
 mod cdrs;
 mod deliveries;
+mod export;
 mod fault;
 mod numbers;
 mod replays;
+mod tones;
+mod usage;
 
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ use super::admission::Admission;
 use super::{bearer, json};
 use crate::config::LiveTokens;
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::setting::AppChange;
 use crate::engine::Engine;
 use crate::engine::job::{ReplayOrder, Unserved, Who};
 use crate::http::{Refusal, Reply, Request, Service};
@@ -113,10 +117,23 @@ impl OperatorApi {
             ("GET", ["apps"]) => self.list_apps(asked),
             ("GET", ["apps", key]) => self.show_app(key, asked),
             ("PATCH", ["apps", key]) => self.change_app(key, asked).await,
-            ("POST", ["apps", key, "suspend"]) => self.suspend_app(key, true, asked).await,
-            ("POST", ["apps", key, "resume"]) => self.suspend_app(key, false, asked).await,
+            ("POST", ["apps", key, "suspend"]) => self.switch_app(key, AppChange::Suspend, asked).await,
+            ("POST", ["apps", key, "resume"]) => self.switch_app(key, AppChange::Resume, asked).await,
+            ("POST", ["apps", key, "freeze"]) => self.switch_app(key, AppChange::Freeze, asked).await,
+            ("POST", ["apps", key, "unfreeze"]) => self.switch_app(key, AppChange::Unfreeze, asked).await,
             ("POST", ["apps", key, "rotateSecret"]) => self.rotate_secret(key, asked).await,
             ("POST", ["apps", key, "testCallback"]) => self.test_callback(key, asked).await,
+            ("GET", ["apps", key, "tones"]) => self.list_tones(key, asked),
+            ("PUT", ["apps", key, "tones", name]) => self.upload_tone(key, name, asked).await,
+            ("GET", ["apps", key, "tones", name]) => self.show_tone(key, name, asked),
+            ("DELETE", ["apps", key, "tones", name]) => self.remove_tone(key, name, asked).await,
+            ("GET", ["apps", key, "tones", name, "content"]) => self.tone_content(key, name, asked).await,
+            ("POST", ["apps", key, "tones", name, "approve"]) => {
+                self.decide_tone(key, name, true, asked).await
+            }
+            ("POST", ["apps", key, "tones", name, "reject"]) => {
+                self.decide_tone(key, name, false, asked).await
+            }
             ("POST", ["numbers"]) => self.add_numbers(asked).await,
             ("GET", ["numbers"]) => self.list_numbers(asked).await,
             ("GET", ["numbers", number]) => self.show_number(number, asked),
@@ -130,7 +147,8 @@ impl OperatorApi {
             ("GET", ["calls"]) => self.list_calls(asked).await,
             ("GET", ["calls", session]) => self.show_call(session, asked).await,
             ("POST", ["calls", session, "stop"]) => self.stop_call(session, asked).await,
-            ("GET", ["cdrs"]) => self.list_cdrs(asked).await,
+            ("GET", ["cdrs"] | ["usage", "calls"]) => self.list_cdrs(asked).await,
+            ("GET", ["usage", "bindings"]) => self.list_operations(asked).await,
             ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
             ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,
             ("POST", ["deliveries", id, "redeliver"]) => self.redeliver(id, asked).await,

@@ -5,10 +5,13 @@ mod recordings;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use hyper::Method;
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
 
-use super::{json, switch_token};
+use super::{WAV, json, switch_token};
 use crate::config::LiveTokens;
+use crate::domain::tone::ToneState;
 use crate::engine::job::{ReportCount, SettingChange, SettingFault, Unserved};
 use crate::engine::{Engine, NotKept};
 use crate::http::{BodyError, Refusal, Reply, Request, Service};
@@ -21,6 +24,8 @@ const ROUTE: &str = "/switch/v1/route";
 const EVENTS: &str = "/switch/v1/events";
 const RECORDINGS: &str = "/switch/v1/recordings";
 const NUMBER_STATUS: &str = "/switch/v1/numbers/status";
+/// Before the app key and the name of a tone file.
+const TONES: &str = "/switch/v1/tones/";
 
 /// Largest body of a request.
 const BODY_BYTES_MAX: usize = 1_048_576;
@@ -67,9 +72,10 @@ impl SwitchApi {
     /// Every route of this listener.
     async fn answer(&self, request: &mut Request) -> Result<Reply, Fault> {
         let recorded = recorded_call(request).map(str::to_owned);
+        let tone = request.path().strip_prefix(TONES).filter(|_| request.method == Method::GET);
         let posted = matches!(request.path(), ROUTE | EVENTS | RECORDINGS | NUMBER_STATUS)
             && request.method == Method::POST;
-        if !posted && recorded.is_none() {
+        if tone.is_none() && !posted && recorded.is_none() {
             return Err(Fault::NotFound);
         }
         if !switch_token(&request.headers).is_some_and(|token| self.tokens.load().accept(&token)) {
@@ -77,6 +83,9 @@ impl SwitchApi {
         }
         if let Some(call) = recorded {
             return self.put_recording(&call, request).await;
+        }
+        if let Some(tone) = tone {
+            return self.tone(tone).await;
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;
         match request.path() {
@@ -92,7 +101,22 @@ impl SwitchApi {
         let decision = self.engine.route(&question.call, question.setup())?;
         let ids = &self.engine.shared().origin.ids;
         let session = ids.session(question.call.expose());
-        Ok(json(200, &RouteAnswer::of(&decision, &session, ids)))
+        let app = decision.app.map(|app| self.engine.shared().registry.customers.by_no(app));
+        Ok(json(200, &RouteAnswer::of(&decision, &session, app.as_deref(), ids)))
+    }
+
+    /// The sound of an approved tone file, by `appKey/name`. Neither has a character that needs an escape but
+    /// `@`, which some clients escape all the same.
+    async fn tone(&self, of: &str) -> Result<Reply, Fault> {
+        let of = percent_decode_str(of).decode_utf8().map_err(|_| Fault::NotFound)?;
+        let (key, name) = of.split_once('/').ok_or(Fault::NotFound)?;
+        let registry = &self.engine.shared().registry;
+        let app = registry.customers.by_key(key).ok_or(Fault::NotFound)?.no;
+        let tone = registry.tones.get(app, name).filter(|tone| tone.state == ToneState::Approved);
+        let tone = tone.ok_or(Fault::NotFound)?;
+        let content = self.engine.query(move |store| store.tone_content(app, tone.name.as_str())).await;
+        let content = content.map_err(|_| Unserved::StoreUnavailable)?.ok_or(Fault::NotFound)?;
+        Ok(Reply::new(StatusCode::OK, WAV, Bytes::from_owner(content)))
     }
 
     async fn events(&self, body: &[u8]) -> Result<Reply, Fault> {

@@ -61,6 +61,18 @@ pub enum Command {
         /// The app's key.
         app_key: String,
     },
+    /// Note that the account behind the app is frozen, as for arrears: as suspended, but the customer is told why.
+    #[command(after_help = "Example:\n  privnum app freeze taxi")]
+    Freeze {
+        /// The app's key.
+        app_key: String,
+    },
+    /// End a freeze.
+    #[command(after_help = "Example:\n  privnum app unfreeze taxi")]
+    Unfreeze {
+        /// The app's key.
+        app_key: String,
+    },
     /// Draw a new secret and print it. The old one stays valid for a while, for the customer to change over.
     #[command(after_help = "Example:\n  privnum app rotate-secret taxi --keep-old-for-secs 3600")]
     RotateSecret {
@@ -149,6 +161,15 @@ pub struct Settings {
     /// AXE: whom A reaches who has nobody to call back; `none`: nobody.
     #[arg(long, value_name = "NUMBER")]
     callback_num: Option<String>,
+    /// Refuse binds that name a tone file which the app does not have approved.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    check_tones: Option<bool>,
+    /// Tone file for callers for whom nothing is bound; `none`: what the switch says.
+    #[arg(long, value_name = "NAME")]
+    no_binding_tone: Option<String>,
+    /// Tone file for an A who calls X and has nobody to reach; `none`: what the switch says.
+    #[arg(long, value_name = "NAME")]
+    no_callee_tone: Option<String>,
     /// Signatures accepted from the app: AKSK, WSSE, or both with a comma.
     #[arg(long, value_name = "SCHEMES", value_delimiter = ',', ignore_case = true, value_parser = ["AKSK", "WSSE"])]
     auth_schemes: Option<Vec<String>>,
@@ -198,6 +219,9 @@ impl Settings {
             ("extensionTone", text(&self.extension_tone)),
             ("callbackTone", text(&self.callback_tone)),
             ("callbackNum", text(&self.callback_num)),
+            ("checkTones", flag(self.check_tones)),
+            ("noBindingTone", text(&self.no_binding_tone)),
+            ("noCalleeTone", text(&self.no_callee_tone)),
             ("authSchemes", self.auth_schemes.as_deref().map(|schemes| json!(upper(schemes)))),
             ("acceptPlus8h", flag(self.accept_plus8h)),
             ("refuseReusedNonce", flag(self.refuse_reused_nonce)),
@@ -211,13 +235,19 @@ impl Settings {
 /// An app as the gateway shows it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the members have the names of the API")]
+#[expect(
+    clippy::struct_field_names,
+    clippy::struct_excessive_bools,
+    reason = "the members are those of the API"
+)]
 struct App {
     app_key: String,
     app_secret: Option<String>,
     name: String,
     mode: String,
     status: String,
+    #[serde(default)]
+    frozen: bool,
     #[serde(default)]
     ip_whitelist: Vec<String>,
     #[serde(default)]
@@ -228,6 +258,10 @@ struct App {
     #[serde(default)]
     push_number_status: bool,
     flow_limit_per_second: Option<u32>,
+    #[serde(default)]
+    check_tones: bool,
+    no_binding_tone: Option<String>,
+    no_callee_tone: Option<String>,
     #[serde(default)]
     auth_schemes: Vec<String>,
     accept_plus8h: Option<bool>,
@@ -265,6 +299,14 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
             shell.show(&answer, details)
         }
         Command::TestCallback { app_key } => test_callback::run(shell, &app_key).await,
+        Command::Freeze { app_key } => {
+            let answer = shell.client.order(&["apps", &app_key, "freeze"]).await?;
+            shell.show(&answer, details)
+        }
+        Command::Unfreeze { app_key } => {
+            let answer = shell.client.order(&["apps", &app_key, "unfreeze"]).await?;
+            shell.show(&answer, details)
+        }
         Command::RotateSecret { app_key, keep_old_for_secs } => {
             let body = json!({ "keepOldForSecs": keep_old_for_secs });
             let answer =
@@ -307,7 +349,7 @@ fn listing() -> Listing<App> {
         columns: vec![
             ("APP KEY", Kind::Whole, |app| app.app_key.clone()),
             ("MODE", Kind::Whole, |app| app.mode.clone()),
-            ("STATUS", Kind::Whole, |app| app.status.clone()),
+            ("STATUS", Kind::Whole, |app| standing(app).to_owned()),
             ("CREATED (UTC)", Kind::Whole, |app| second(&app.created_at)),
             ("NAME", Kind::Prose, |app| app.name.clone()),
         ],
@@ -326,7 +368,7 @@ fn details(app: &App, now: Timestamp) -> Details {
     let flag = |flag: Option<bool>| flag.map(yes);
     let details = Details::new(format!("App {} ({})", app.name, app.app_key))
         .with("mode", app.mode.as_str())
-        .with("status", app.status.as_str())
+        .with("status", standing(app))
         .with("created", with_distance(&app.created_at, now))
         .or_dash("call events to", app.call_status_url.as_deref())
         .or_dash("CDRs to", app.cdr_url.as_deref())
@@ -334,6 +376,9 @@ fn details(app: &App, now: Timestamp) -> Details {
         .with("requests from", networks)
         .with("requests", limit)
         .with("may record", yes(app.recording))
+        .with("tones are checked", yes(app.check_tones))
+        .if_some("tone for strangers", app.no_binding_tone.as_deref())
+        .if_some("tone for an idle A", app.no_callee_tone.as_deref())
         .if_some("accepted signatures", (!app.auth_schemes.is_empty()).then(|| app.auth_schemes.join(", ")))
         .if_some("pushes signed with", app.push_scheme.as_deref())
         .if_some("accepts time + 8 h", flag(app.accept_plus8h))
@@ -341,6 +386,11 @@ fn details(app: &App, now: Timestamp) -> Details {
         .if_some("any 2xx is success", flag(app.accept_any2xx))
         .if_some("old secret until", app.old_secret_valid_until.as_ref().map(|at| with_distance(at, now)));
     with_secret(details, app.app_secret.as_deref())
+}
+
+/// A frozen account is what most needs to be seen.
+fn standing(app: &App) -> &str {
+    if app.frozen { "frozen" } else { &app.status }
 }
 
 fn rotated(rotated: &Rotated, now: Timestamp) -> Details {

@@ -126,17 +126,35 @@ impl Filter {
 
 pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault> {
     match command {
-        Command::List { filter, paging } => {
-            let query = filter.query(shell);
-            shell.list(&listing(filter.app.is_none()), query, &paging).await
-        }
+        Command::List { filter, paging } => list(shell, &["cdrs"], &filter, &paging).await,
         Command::Export { filter, out } => {
             let query = filter.query(shell);
-            match out {
-                Some(path) => export_to(shell, query, &path).await,
-                None => export(shell, query).await,
-            }
+            export(shell, &["cdrs"], query, out.as_deref()).await
         }
+    }
+}
+
+/// Prints a list of CDRs.
+pub(super) async fn list(
+    shell: &mut Shell,
+    path: &[&str],
+    filter: &Filter,
+    paging: &Paging,
+) -> Result<(), Fault> {
+    let query = filter.query(shell);
+    shell.list_at(path, &listing(filter.app.is_none()), query, paging).await
+}
+
+/// Writes a list as CSV, to a file or to standard output.
+pub(super) async fn export(
+    shell: &mut Shell,
+    path: &[&str],
+    query: Query,
+    out: Option<&Path>,
+) -> Result<(), Fault> {
+    match out {
+        Some(out) => export_to(shell, path, query, out).await,
+        None => print(shell, path, query).await,
     }
 }
 
@@ -158,8 +176,8 @@ fn listing(with_app: bool) -> Listing<Cdr> {
     Listing { path: "cdrs", nothing: "No CDR fits.", columns }
 }
 
-async fn export(shell: &mut Shell, query: Query) -> Result<(), Fault> {
-    let mut response = shell.client.stream(&["cdrs"], &query, "text/csv").await?;
+async fn print(shell: &mut Shell, path: &[&str], query: Query) -> Result<(), Fault> {
+    let mut response = shell.client.stream(path, &query, "text/csv").await?;
     while let Some(piece) = shell.client.piece(&mut response).await? {
         shell.out.bytes(&piece)?;
         shell.out.flush()?;
@@ -168,12 +186,12 @@ async fn export(shell: &mut Shell, query: Query) -> Result<(), Fault> {
 }
 
 /// Writes beside the file and renames at the end: a file of that name is always a whole one.
-async fn export_to(shell: &mut Shell, query: Query, path: &Path) -> Result<(), Fault> {
+async fn export_to(shell: &mut Shell, list: &[&str], query: Query, path: &Path) -> Result<(), Fault> {
     let unwritable = |error: std::io::Error| Fault::File { path: path.into(), what: error.to_string() };
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let mut response = shell.client.stream(&["cdrs"], &query, "text/csv").await?;
+    let mut response = shell.client.stream(list, &query, "text/csv").await?;
     let mut file = File::create(&part).map_err(unwritable)?;
     let bar = progress_bar();
     let outcome = async {

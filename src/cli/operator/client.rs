@@ -79,6 +79,17 @@ impl Client {
         self.ask(Method::POST, path, &Query::default(), None).await
     }
 
+    /// Sends a file as it is.
+    pub(super) async fn put_file(
+        &self,
+        path: &[&str],
+        kind: &'static str,
+        file: Vec<u8>,
+    ) -> Result<Answer, Fault> {
+        let request = self.http.put(self.url(path, &Query::default())?).header(CONTENT_TYPE, kind).body(file);
+        self.answered(request, &Method::PUT).await
+    }
+
     pub(super) async fn patch(&self, path: &[&str], body: &Value) -> Result<Answer, Fault> {
         self.ask(Method::PATCH, path, &Query::default(), Some(body)).await
     }
@@ -127,9 +138,13 @@ impl Client {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let response = request.send().await.map_err(|error| self.failed(&error, &method))?;
+        self.answered(request, &method).await
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder, method: &Method) -> Result<Answer, Fault> {
+        let response = request.send().await.map_err(|error| self.failed(&error, method))?;
         let response = self.accepted(response).await?;
-        self.bounded(response, &method).await.map(Answer)
+        self.bounded(response, method).await.map(Answer)
     }
 
     /// The response if it is a success, else what it refuses.

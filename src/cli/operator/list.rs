@@ -59,13 +59,24 @@ impl Shell {
         query: Query,
         paging: &Paging,
     ) -> Result<(), Fault> {
+        self.list_at(&[listing.path], listing, query, paging).await
+    }
+
+    /// The same for a list whose path has several parts.
+    pub(super) async fn list_at<T: DeserializeOwned>(
+        &mut self,
+        path: &[&str],
+        listing: &Listing<T>,
+        query: Query,
+        paging: &Paging,
+    ) -> Result<(), Fault> {
         let mut left = if paging.all { u64::MAX } else { paging.limit.get() };
         let mut cursor = paging.cursor.clone();
         let mut shown = 0_u64;
         loop {
             let page_query =
                 query.clone().with("limit", Some(left.min(PAGE_MAX))).with("cursor", cursor.as_deref());
-            let answer = self.client.get(&[listing.path], &page_query).await?;
+            let answer = self.client.get(path, &page_query).await?;
             let page: Page<'_> = self.client.read(&answer)?;
             self.print_items(listing, &page.items, shown)?;
             let count = u64::try_from(page.items.len()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! `privnum app`, `number`, `binding`, `call`, `cdr`, `delivery`, `replay`, `audit`, `ban`: the operator API from a shell
+//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `usage`, `delivery`, `replay`, `audit`, `ban`: the operator API from a shell
 //! (proto-docs/operator.md).
 //!
 //! A file per command: its arguments, the requests it makes, and what people see of the answers. With `--json`
@@ -25,6 +25,8 @@ mod rows;
 mod story;
 mod table;
 mod test_callback;
+mod tone;
+mod usage;
 mod word;
 
 use std::process::ExitCode;
@@ -44,8 +46,11 @@ use crate::domain::time::Timestamp;
 /// What an operator can look at and change in a running gateway.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Customers' applications: create, list, show, change, suspend, resume, test-callback, rotate-secret.
+    /// Customers' applications: create, list, show, change, suspend, resume, freeze, unfreeze,
+    /// test-callback, rotate-secret.
     App(Remote<app::Command>),
+    /// Tone files of an app: upload, list, show, download, approve, reject, remove.
+    Tone(Remote<tone::Command>),
     /// X numbers: add, import, list, show, status, move, remove.
     Number(Remote<number::Command>),
     /// Who is bound to whom on which X: list, show, bind, unbind.
@@ -54,6 +59,8 @@ pub enum Command {
     Call(Remote<call::Command>),
     /// Call detail records: list, export as CSV.
     Cdr(Remote<cdr::Command>),
+    /// Usage records: what was done to bindings, and calls: list, export as CSV.
+    Usage(Remote<usage::Command>),
     /// Notices on their way to the apps: list, show, redeliver.
     Delivery(Remote<delivery::Command>),
     /// Many deliveries pushed once more: create, list, show, pause, resume.
@@ -92,10 +99,12 @@ async fn perform(command: Command) -> Result<(), Fault> {
     let mut shell = Shell::open(command.access())?;
     match command {
         Command::App(remote) => app::run(&mut shell, remote.command).await,
+        Command::Tone(remote) => tone::run(&mut shell, remote.command).await,
         Command::Number(remote) => number::run(&mut shell, remote.command).await,
         Command::Binding(remote) => binding::run(&mut shell, remote.command).await,
         Command::Call(remote) => call::run(&mut shell, remote.command).await,
         Command::Cdr(remote) => cdr::run(&mut shell, remote.command).await,
+        Command::Usage(remote) => usage::run(&mut shell, remote.command).await,
         Command::Delivery(remote) => delivery::run(&mut shell, remote.command).await,
         Command::Replay(remote) => replay::run(&mut shell, remote.command).await,
         Command::Audit(remote) => audit::run(&mut shell, remote.command).await,
@@ -108,10 +117,12 @@ impl Command {
     fn access(&self) -> &Access {
         match self {
             Self::App(remote) => &remote.access,
+            Self::Tone(remote) => &remote.access,
             Self::Number(remote) => &remote.access,
             Self::Binding(remote) => &remote.access,
             Self::Call(remote) => &remote.access,
             Self::Cdr(remote) => &remote.access,
+            Self::Usage(remote) => &remote.access,
             Self::Delivery(remote) => &remote.access,
             Self::Replay(remote) => &remote.access,
             Self::Audit(remote) => &remote.access,

@@ -144,6 +144,15 @@ pub struct Extras {
     pub user_data: Option<Box<str>>,
 }
 
+impl Extras {
+    /// The tone files that are named.
+    pub fn tones(&self) -> impl Iterator<Item = &str> {
+        let Self { record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone, user_data: _ } = self;
+        let named = [record_hint_tone, last_minute_tone, a_calls_tone, others_call_tone];
+        named.into_iter().filter_map(|tone| tone.as_deref())
+    }
+}
+
 /// When auto-unbind falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {

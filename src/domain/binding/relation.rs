@@ -149,6 +149,16 @@ pub enum Fallback {
     Number(E164),
 }
 
+impl Fallback {
+    /// The tone file that is named, if it is a tone.
+    pub fn tone(&self) -> Option<&str> {
+        match self {
+            Self::Tone(tone) => Some(tone),
+            Self::Number(_) => None,
+        }
+    }
+}
+
 /// Who called A through an AXE binding last, and when: whom A's call to X reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastCaller {

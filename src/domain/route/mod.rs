@@ -114,6 +114,9 @@ pub fn route(dialled: Option<Dialled<'_>>, setup: CallSetup<'_>, now: Timestamp)
     if app.suspended {
         return reject(RejectCause::AppSuspended);
     }
+    if app.frozen {
+        return reject(RejectCause::AccountFrozen);
+    }
     let CallingParty::Number(caller) = setup.caller else { return reject(RejectCause::CallerUnusable) };
     match (slot, app.mode) {
         (Some(XSlot::Ax(binding)), _) if binding.is_live(now) => route_ax(binding, caller, now),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::customer::NumberStatus;
+use crate::domain::customer::{CustomerApp, NumberStatus};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::StateCode;
 
@@ -17,6 +17,8 @@ pub enum RejectCause {
     NumberUnusable(NumberStatus),
     /// The app that owns X is suspended.
     AppSuspended,
+    /// The account behind the app that owns X is frozen.
+    AccountFrozen,
     /// AXB: the caller stands in no live binding on X.
     NoAxbBinding,
     /// AX: nothing is bound on X.
@@ -37,11 +39,12 @@ pub enum RejectCause {
 
 impl RejectCause {
     /// Every cause, for tests and tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UnknownNumber,
         Self::CallerUnusable,
         Self::NumberUnusable(NumberStatus::Suspended),
         Self::AppSuspended,
+        Self::AccountFrozen,
         Self::NoAxbBinding,
         Self::NoAxBinding,
         Self::Direction,
@@ -58,6 +61,7 @@ impl RejectCause {
             Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
             Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
             Self::AppSuspended => StateCode::APP_SUSPENDED,
+            Self::AccountFrozen => StateCode::ACCOUNT_FROZEN,
             Self::NoAxBinding => StateCode::NO_PERMISSION,
             Self::Direction => StateCode::DIRECTION_NOT_ALLOWED,
             Self::NoNextCallee => StateCode::NO_TEMPORARY_CALLEE,
@@ -82,6 +86,7 @@ impl RejectCause {
             Self::CallerUnusable => "callerUnusable",
             Self::NumberUnusable(_) => "numberUnusable",
             Self::AppSuspended => "appSuspended",
+            Self::AccountFrozen => "accountFrozen",
             Self::NoAxbBinding => "noAxbBinding",
             Self::NoAxBinding => "noAxBinding",
             Self::Direction => "direction",
@@ -90,6 +95,23 @@ impl RejectCause {
             Self::NoAxeBinding => "noAxeBinding",
             Self::EmptyExtension => "emptyExtension",
             Self::NobodyToCallBack => "nobodyToCallBack",
+        }
+    }
+
+    /// What of the app's own tone files the caller is to hear, if the app has set one.
+    pub fn tone(self, app: &CustomerApp) -> Option<&str> {
+        match self {
+            Self::NoAxbBinding | Self::NoAxBinding | Self::NoAxeBinding => app.no_binding_tone.as_deref(),
+            Self::NoNextCallee | Self::NextCalleeExpired | Self::NobodyToCallBack => {
+                app.no_callee_tone.as_deref()
+            }
+            Self::UnknownNumber
+            | Self::CallerUnusable
+            | Self::NumberUnusable(_)
+            | Self::AppSuspended
+            | Self::AccountFrozen
+            | Self::Direction
+            | Self::EmptyExtension => None,
         }
     }
 
@@ -108,6 +130,7 @@ impl RejectCause {
             }
             Self::NumberUnusable(status) => format!("{x} carries no calls, its status is {}", status.code()),
             Self::AppSuspended => format!("the app that owns {x} is suspended"),
+            Self::AccountFrozen => format!("the account of the app that owns {x} is frozen"),
             Self::NoAxbBinding => format!("no binding of {from} on {x}"),
             Self::NoAxBinding => format!("nothing is bound on {x}"),
             Self::Direction => format!("the binding on {x} does not let {from} start a call"),

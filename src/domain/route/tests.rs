@@ -108,6 +108,13 @@ fn the_number_is_judged_before_the_app_and_the_app_before_the_caller() {
         let app = CustomerApp { suspended, ..app(Mode::Axb) };
         let dialled = Dialled { number: &number, app: &app, slot: slot.as_ref() };
         assert_eq!(told(&route(Some(dialled), setup(caller), at(1))).0, expected);
+        // A frozen account is looked at after a suspended app, and before the caller.
+        let expected = match expected {
+            Ok(_) | Err(RejectCause::CallerUnusable) => Err(RejectCause::AccountFrozen),
+            refused => refused,
+        };
+        let frozen = Dialled { app: &CustomerApp { frozen: true, ..app.clone() }, ..dialled };
+        assert_eq!(told(&route(Some(frozen), setup(caller), at(1))).0, expected);
     }
     assert_eq!(told(&route(None, setup(from(1)), at(1))), (Err(RejectCause::UnknownNumber), None));
 }
@@ -115,7 +122,7 @@ fn the_number_is_judged_before_the_app_and_the_app_before_the_caller() {
 #[test]
 fn every_cause_has_the_documented_state_code() {
     let codes = RejectCause::ALL.map(|cause| cause.state_code().number());
-    assert_eq!(codes, [8014, 8014, 8055, 8051, 8014, 8018, 8016, 8013, 8019, 8022, 8033, 8019]);
+    assert_eq!(codes, [8014, 8014, 8055, 8051, 7108, 8014, 8018, 8016, 8013, 8019, 8022, 8033, 8019]);
 }
 
 #[test]

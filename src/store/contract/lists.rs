@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use super::sample::{self, at, audit, axb, bound, cdr, delivery, key, number, unbound, x};
 use super::{Place, all, commit, first, load};
-use crate::domain::binding::UnbindCause;
+use crate::domain::binding::{Change, UnbindCause};
 use crate::domain::call::{Call, Cdr};
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::{NoticeKind, State};
 use crate::domain::id::{AppNo, RowKey};
+use crate::domain::operation::OperationKind;
 use crate::domain::route::RejectCause;
 use crate::domain::time::Timestamp;
-use crate::store::query::{CallFilter, CdrFilter, DeliveryFilter, EndedFilter, Page, Retention, Span};
+use crate::store::query::{
+    CallFilter, CdrFilter, DeliveryFilter, EndedFilter, OperationFilter, Page, Retention, Span,
+};
 use crate::store::{Attempt, Store, Write};
 
 /// Asks once per filter and compares the keys found.
@@ -64,6 +68,42 @@ pub(crate) fn endings_of_one_instant_are_listed_in_their_order<P: Place>() {
     assert_eq!(found.into_iter().map(|row| row.binding).collect::<Vec<_>>(), newest_first);
 }
 
+pub(crate) fn operations_on_bindings_are_found_by_every_filter<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    let ended = Change::Unbound { binding: axb(key(1), 1, 2), cause: UnbindCause::Expired, at: at(13) };
+    let operations = [
+        sample::operation(11, &Change::Bound(axb(key(1), 1, 2))),
+        sample::operation(12, &Change::Modified(sample::ax(key(3)))),
+        sample::operation(13, &ended),
+    ];
+    commit(&*store, operations.into_iter().map(Write::Operation).collect());
+    drop(store);
+    let store = place.open();
+    let mut newest_first = operations;
+    newest_first.reverse();
+    assert_eq!(store.find_operations(&OperationFilter::default(), all()).unwrap(), newest_first);
+    let find = |filter: &OperationFilter| {
+        store.find_operations(filter, all()).unwrap().iter().map(|line| line.key).collect()
+    };
+    let any = OperationFilter::default;
+    check(
+        find,
+        [
+            (OperationFilter { app: Some(AppNo(2)), ..any() }, vec![12]),
+            (OperationFilter { x: Some(x(1)), ..any() }, vec![13, 11]),
+            (OperationFilter { party: Some(number(1)), ..any() }, vec![13, 12, 11]),
+            (OperationFilter { party: Some(number(2)), x: Some(x(2)), ..any() }, vec![12]),
+            (OperationFilter { binding: Some(key(1)), ..any() }, vec![13, 11]),
+            (OperationFilter { kind: Some(OperationKind::Expire), ..any() }, vec![13]),
+            (OperationFilter { kind: Some(OperationKind::Unbind), ..any() }, vec![]),
+            (OperationFilter { span: Span { from: Some(at(12)), to: Some(at(13)) }, ..any() }, vec![12]),
+        ],
+    );
+    let page = Page { before: Some(key(13)), limit: 1 };
+    assert_eq!(store.find_operations(&any(), page).unwrap(), [newest_first[1]]);
+}
+
 fn find_cdrs(store: &dyn Store, filter: &CdrFilter, page: Page) -> Vec<Cdr> {
     store.find_cdrs(filter, page).unwrap().into_iter().map(|row| row.cdr).collect()
 }
@@ -92,6 +132,17 @@ pub(crate) fn cdrs_are_found_by_every_filter<P: Place>() {
             (CdrFilter { answered: Some(false), app: Some(AppNo(1)), ..any() }, vec![]),
         ],
     );
+}
+
+pub(crate) fn the_last_day_with_a_cdr_file_is_kept<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    assert_eq!(store.cdr_files_done().unwrap(), None);
+    for day in [20_000, 20_001, 20_001] {
+        commit(&*store, vec![Write::CdrFileDone(Day::from_count(day))]);
+    }
+    drop(store);
+    assert_eq!(place.open().cdr_files_done().unwrap(), Some(Day::from_count(20_001)));
 }
 
 pub(crate) fn calls_are_found_by_every_filter<P: Place>() {
@@ -281,6 +332,7 @@ pub(crate) fn what_is_older_than_the_retention_is_forgotten<P: Place>() {
                 unbound(binding, UnbindCause::Customer, at(secs + 3)),
                 Write::Cdr(Box::new(cdr(secs))),
                 Write::Audit(audit(secs)),
+                Write::Operation(sample::operation(secs, &Change::Bound(axb(key(secs), 1, 2)))),
             ],
         );
     }
@@ -292,6 +344,7 @@ pub(crate) fn what_is_older_than_the_retention_is_forgotten<P: Place>() {
     assert_eq!(keys(find_cdrs(&*store, &CdrFilter::default(), all())), [key(100)]);
     assert_eq!(store.find_audit(all()).unwrap(), [audit(100)]);
     assert_eq!(store.find_ended(&EndedFilter::default(), all()).unwrap().len(), 1);
+    assert_eq!(store.find_operations(&OperationFilter::default(), all()).unwrap().len(), 1);
     let calls = store.find_calls(&CallFilter::default(), all()).unwrap();
     assert_eq!(calls.iter().map(|call| call.key).collect::<Vec<_>>(), [key(100)]);
     assert_eq!(load(&*store).calls, calls);

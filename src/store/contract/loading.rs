@@ -7,10 +7,11 @@ use super::{Everything, Place, commit, is_corrupt, load, load_from};
 use crate::domain::binding::{AnyBinding, Change, Terms, UnbindCause};
 use crate::domain::customer::NumberStatus;
 use crate::domain::delivery::NoticeKind;
-use crate::domain::id::RowKey;
+use crate::domain::id::{AppNo, RowKey};
 use crate::domain::route::RejectCause;
 use crate::domain::time::Timestamp;
-use crate::store::{Batch, LoadFrom, Write};
+use crate::domain::tone::Tone;
+use crate::store::{Batch, LoadFrom, Store, Write};
 
 pub(crate) fn a_new_store_holds_nothing_but_its_secret<P: Place>() {
     let place = P::fresh();
@@ -75,6 +76,29 @@ pub(crate) fn opening_again_loads_the_same<P: Place>() {
     let before = load(&*store);
     drop(store);
     assert_eq!(load(&*place.open()), before);
+}
+
+pub(crate) fn a_tone_file_is_kept_with_its_sound_until_it_is_removed<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    let (first, other) = (sample::tone(1, "a@1.wav", b"one"), sample::tone(2, "a@1.wav", b"other"));
+    let put = |tone: &Tone, sound: &'static [u8]| Write::ToneUploaded(tone.clone(), sound.into());
+    commit(&*store, vec![put(&first, b"one"), put(&other, b"other")]);
+    let content = |store: &dyn Store, app| store.tone_content(AppNo(app), "a@1.wav").unwrap();
+    assert_eq!(content(&*store, 1).as_deref(), Some(&b"one"[..]));
+
+    let replaced = Tone::uploaded(AppNo(1), first.name.clone(), b"two", sample::at(5));
+    let rejected = replaced.decided(false, sample::at(6)).unwrap();
+    commit(&*store, vec![put(&replaced, b"two"), Write::ToneDecided(rejected.clone())]);
+    drop(store);
+    let store = place.open();
+    assert_eq!(load(&*store).tones, [rejected, other.clone()]);
+    assert_eq!(content(&*store, 1).as_deref(), Some(&b"two"[..]));
+
+    commit(&*store, vec![Write::ToneRemoved(AppNo(1), first.name)]);
+    assert_eq!(load(&*store).tones, [other]);
+    assert_eq!(content(&*store, 1), None);
+    assert_eq!(content(&*store, 2).as_deref(), Some(&b"other"[..]));
 }
 
 pub(crate) fn an_app_or_a_number_written_again_replaces_its_former_self<P: Place>() {
@@ -213,6 +237,7 @@ pub(crate) fn the_last_key_is_the_highest_of_any_table<P: Place>() {
     commit(&*store, vec![Write::Audit(audit(5))]);
     assert_eq!(last(), Some(key(5)));
     commit(&*store, vec![Write::Replay(Box::new(sample::replay(6)))]);
+    commit(&*store, vec![Write::Operation(sample::operation(6, &Change::Bound(axb(key(5), 1, 2))))]);
     assert_eq!(last(), Some(key(6)));
     // A binding that came and went, and ended by a clock that had gone back.
     commit(&*store, vec![bound(axb(key(7), 1, 2))]);

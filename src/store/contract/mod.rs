@@ -18,6 +18,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::Tone;
 
 pub(crate) use lists::*;
 pub(crate) use loading::*;
@@ -40,6 +41,7 @@ macro_rules! store_contract {
             a_new_store_holds_nothing_but_its_secret,
             every_kind_of_write_is_loaded_as_it_was,
             opening_again_loads_the_same,
+            a_tone_file_is_kept_with_its_sound_until_it_is_removed,
             an_app_or_a_number_written_again_replaces_its_former_self,
             a_number_keeps_its_last_call_when_it_is_written_again,
             a_modified_binding_is_loaded_as_modified,
@@ -53,7 +55,9 @@ macro_rules! store_contract {
             only_pending_deliveries_are_loaded,
             ended_bindings_are_found_by_every_filter,
             endings_of_one_instant_are_listed_in_their_order,
+            operations_on_bindings_are_found_by_every_filter,
             cdrs_are_found_by_every_filter,
+            the_last_day_with_a_cdr_file_is_kept,
             calls_are_found_by_every_filter,
             deliveries_are_found_by_every_filter,
             a_delivery_is_shown_with_its_attempts_and_its_body,
@@ -95,6 +99,7 @@ struct Everything {
     secret: Option<[u8; 32]>,
     last_key: Option<RowKey>,
     apps: Vec<CustomerApp>,
+    tones: Vec<Tone>,
     numbers: Vec<(NumberRecord, Option<Timestamp>)>,
     bindings: Vec<AnyBinding>,
     last_callers: Vec<(BindingId, LastCaller)>,
@@ -112,19 +117,21 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
         let rank = match &piece {
             Loaded::LastKey(_) => 1,
             Loaded::App(_) => 2,
-            Loaded::Number(..) => 3,
-            Loaded::Binding(_) => 4,
-            Loaded::LastCaller(..) => 5,
-            Loaded::Ended(..) => 6,
-            Loaded::Call(_) => 7,
-            Loaded::Delivery(_) => 8,
-            Loaded::Replay(_) => 9,
+            Loaded::Tone(_) => 3,
+            Loaded::Number(..) => 4,
+            Loaded::Binding(_) => 5,
+            Loaded::LastCaller(..) => 6,
+            Loaded::Ended(..) => 7,
+            Loaded::Call(_) => 8,
+            Loaded::Delivery(_) => 9,
+            Loaded::Replay(_) => 10,
         };
         assert!(rank >= last_rank, "{piece:?} comes too late");
         last_rank = rank;
         match piece {
             Loaded::LastKey(key) => everything.last_key = Some(key),
             Loaded::App(app) => everything.apps.push(app),
+            Loaded::Tone(tone) => everything.tones.push(tone),
             Loaded::Number(number, last_call) => everything.numbers.push((number, last_call)),
             Loaded::Binding(binding) => everything.bindings.push(binding),
             Loaded::LastCaller(binding, caller) => everything.last_callers.push((binding, caller)),

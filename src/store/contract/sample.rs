@@ -18,12 +18,14 @@ use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
 use crate::domain::extension::Extension;
 use crate::domain::id::{AppKey, AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
+use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::recording::{Keeping, Recording, RecordingFile};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
+use crate::domain::tone::{Tone, ToneName};
 use crate::domain::whitelist::IpWhitelist;
 use crate::store::{Attempt, AuditEntry, Write};
 
@@ -77,7 +79,11 @@ pub(crate) fn app(no: u32) -> CustomerApp {
         axe: AxeDefaults { prompt_tone: text("prompt.wav"), fallback: Some(Fallback::Number(number(8))) },
         recording_days: NonZeroU32::new(14),
         flow_limit_per_second: NonZeroU32::new(300),
+        check_tones: true,
+        no_binding_tone: text("nobody.wav"),
+        no_callee_tone: text("nowhere.wav"),
         suspended: true,
+        frozen: true,
         signatures: SignaturePolicy {
             aksk: false,
             wsse: true,
@@ -109,7 +115,11 @@ pub(crate) fn plain_app(no: u32) -> CustomerApp {
         axe: AxeDefaults::default(),
         recording_days: None,
         flow_limit_per_second: None,
+        check_tones: false,
+        no_binding_tone: None,
+        no_callee_tone: None,
         suspended: false,
+        frozen: false,
         signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
         standard_webhooks: false,
@@ -441,6 +451,17 @@ pub(crate) fn replay(secs: u64) -> Replay {
     };
     let new = Replay::new(key(secs), selection, PER_SECOND_DEFAULT, 9, at(secs));
     Replay { taken: 4, under_way: vec![key(3)], gone: 1, phase: Phase::Paused, ..new }
+}
+
+/// A tone file that was decided about, and its sound.
+pub(crate) fn tone(app: u32, name: &str, sound: &[u8]) -> Tone {
+    let tone = Tone::uploaded(AppNo(app), ToneName::new(name).unwrap(), sound, at(3));
+    tone.decided(true, at(4)).unwrap()
+}
+
+/// The line that a change leaves in the log of operations.
+pub(crate) fn operation(secs: u64, change: &Change) -> BindingOperation {
+    BindingOperation::of(change, Actor::Customer, key(secs))
 }
 
 pub(crate) fn audit(secs: u64) -> AuditEntry {

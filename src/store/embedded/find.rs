@@ -15,12 +15,13 @@ use super::sqlite::{Cells, gather};
 use crate::domain::call::Call;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
+use crate::domain::operation::{BindingOperation, OperationKind};
 use crate::store::query::{
-    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow, Page,
-    Span,
+    CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
+    OperationFilter, Page, Span,
 };
 use crate::store::row::{
-    AttemptColumns, AuditColumns, BindingColumns, CdrColumns, Column, Value, key_or_beyond,
+    AttemptColumns, AuditColumns, BindingColumns, CdrColumns, Column, OperationColumns, Value, key_or_beyond,
 };
 use crate::store::{AuditEntry, Bodies, StoreError};
 
@@ -47,7 +48,7 @@ pub(super) fn cdrs<'f>(
     let narrow = |conditions: &mut Conditions<'f>| {
         conditions.equal("app", filter.app.as_ref())?;
         conditions.equal("x", filter.x.as_ref())?;
-        conditions.equal_either(["caller", "destination"], filter.party.as_ref())?;
+        conditions.equal_any(&["caller", "destination"], filter.party.as_ref())?;
         conditions.equal("subscription", filter.subscription.as_ref())?;
         conditions.equal_text("session", filter.session.as_deref());
         match filter.answered {
@@ -249,7 +250,7 @@ pub(super) fn ended<'f>(
         conditions.equal("x", filter.x.as_ref())?;
         conditions.equal("app", filter.app.as_ref())?;
         conditions.equal("id", filter.id.as_ref())?;
-        conditions.equal_either(["a", "b"], filter.party.as_ref())
+        conditions.equal_any(&["a", "b"], filter.party.as_ref())
     };
     list.find(db, index, (page, Span::default()), narrow, |cells| {
         Ok(EndedRow {
@@ -258,6 +259,30 @@ pub(super) fn ended<'f>(
             at: cells.column("binding_ended.at")?,
             binding: BindingColumns::read(|| cells.take())?.into_binding()?,
         })
+    })
+}
+
+/// Every row in the span is looked at: an index would cost each bind more than the line itself.
+pub(super) fn operations<'f>(
+    db: &Connection,
+    filter: &'f OperationFilter,
+    page: Page,
+) -> Result<Vec<BindingOperation>, StoreError> {
+    let list = List {
+        select: &format!("SELECT {} FROM binding_operation", column_list("", OperationColumns::NAMES)),
+        key: "key",
+        unindexed: Unindexed::Above,
+        key_of: |operation: &BindingOperation| operation.key,
+    };
+    let narrow = |conditions: &mut Conditions<'f>| {
+        conditions.equal("app", filter.app.as_ref())?;
+        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal("binding", filter.binding.as_ref())?;
+        conditions.equal_text("kind", filter.kind.map(OperationKind::as_str));
+        conditions.equal_any(&["a", "b", "callee"], filter.party.as_ref())
+    };
+    list.find(db, None, (page, filter.span), narrow, |cells| {
+        Ok(OperationColumns::read(|| cells.take())?.into_operation()?)
     })
 }
 

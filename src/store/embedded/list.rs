@@ -54,15 +54,17 @@ impl<'v> Conditions<'v> {
         Ok(())
     }
 
-    /// Adds that one of two columns has the value, if a value was asked for.
-    pub(super) fn equal_either(
+    /// Adds that one of some columns has the value, if a value was asked for.
+    pub(super) fn equal_any(
         &mut self,
-        [one, other]: [&'static str; 2],
+        columns: &[&'static str],
         value: Option<&'v impl Column<'v>>,
     ) -> Result<(), StoreError> {
         if let Some(value) = value {
-            let value = cell(value, one)?;
-            self.push(&format!("({one} = ? OR {other} = ?)"), [value.clone(), value]);
+            let value = cell(value, columns[0])?;
+            let alternatives: Vec<_> = columns.iter().map(|column| format!("{column} = ?")).collect();
+            let condition = format!("({})", alternatives.join(" OR "));
+            self.push(&condition, std::iter::repeat_n(value, columns.len()));
         }
         Ok(())
     }

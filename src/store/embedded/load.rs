@@ -5,8 +5,10 @@ use rusqlite::Connection;
 use super::replays;
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
+use super::tone;
 use crate::domain::binding::LastCaller;
 use crate::domain::call::{Call, CallEvent, Closed};
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
@@ -23,6 +25,7 @@ pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)
         sink(Loaded::App(AppColumns::read(|| cells.take())?.into_app()?));
         Ok(())
     })?;
+    tone::load(db, sink)?;
     let sql =
         format!("SELECT {}, last_call_at FROM number ORDER BY x", column_list("", NumberColumns::NAMES));
     for_each(db, &sql, [], |cells| {
@@ -144,13 +147,20 @@ pub(super) fn secret(db: &Connection) -> Result<[u8; 32], StoreError> {
     stored.try_into().map_err(|_| StoreError::Corrupt("the installation's secret has another length".into()))
 }
 
+/// The last day whose CDRs stand in a daily file.
+pub(super) fn cdr_files_done(db: &Connection) -> Result<Option<Day>, StoreError> {
+    let day: Option<u32> = db.query_row("SELECT max(day) FROM cdr_file", [], |row| row.get(0))?;
+    Ok(day.map(Day::from_count))
+}
+
 /// The highest key in any table. Each `max` is one look at the end of a table.
 fn last_key(db: &Connection) -> Result<RowKey, StoreError> {
     let sql = "SELECT max(
         (SELECT coalesce(max(id), 1) FROM binding), (SELECT coalesce(max(key), 1) FROM binding_ended),
         (SELECT coalesce(max(key), 1) FROM call), (SELECT coalesce(max(id), 1) FROM cdr),
         (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit),
-        (SELECT coalesce(max(id), 1) FROM replay), (SELECT coalesce(max(key), 1) FROM recording))";
+        (SELECT coalesce(max(id), 1) FROM replay), (SELECT coalesce(max(key), 1) FROM recording),
+        (SELECT coalesce(max(key), 1) FROM binding_operation))";
     let mut last = None;
     for_each(db, sql, [], |cells| {
         last = Some(cells.column("the last key")?);

@@ -18,6 +18,7 @@ mod retention;
 mod search;
 mod sql;
 mod sqlite;
+mod tone;
 mod write;
 
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod tests;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tracing::warn;
@@ -34,11 +35,13 @@ use self::pool::ReadPool;
 use self::search::Search;
 use super::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, Page, Retention,
+    Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
-use crate::domain::id::RowKey;
+use crate::domain::cdr_file::Day;
+use crate::domain::id::{AppNo, RowKey};
+use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
@@ -54,6 +57,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-3.sql"),
     include_str!("schema-4.sql"),
     include_str!("schema-5.sql"),
+    include_str!("schema-6.sql"),
 ];
 
 /// SQLite in a directory that this process owns.
@@ -132,9 +136,17 @@ impl Store for EmbeddedStore {
         self.readers.read(|db| find::bodies(db, deliveries))
     }
 
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.readers.read(|db| tone::content(db, app, name))
+    }
+
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
         let index = find::look_for_cdrs(filter).map(|look| self.search.index(look));
         self.readers.read(|db| find::cdrs(db, index.as_ref(), filter, page))
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        self.readers.read(load::cdr_files_done)
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
@@ -183,6 +195,14 @@ impl Store for EmbeddedStore {
     fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
         let index = find::look_for_ended(filter).map(|look| self.search.index(look));
         self.readers.read(|db| find::ended(db, index.as_ref(), filter, page))
+    }
+
+    fn find_operations(
+        &self,
+        filter: &OperationFilter,
+        page: Page,
+    ) -> Result<Vec<BindingOperation>, StoreError> {
+        self.readers.read(|db| find::operations(db, filter, page))
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {

@@ -13,7 +13,13 @@ pub(super) fn forget_older(db: &Connection, than: Retention, limit: usize) -> Re
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let before = first_key_at(than.cdrs_before);
     let mut gone = 0;
-    for (table, key) in [("cdr", "id"), ("binding_ended", "key"), ("audit", "id"), ("closing", "key")] {
+    for (table, key) in [
+        ("cdr", "id"),
+        ("binding_ended", "key"),
+        ("audit", "id"),
+        ("closing", "key"),
+        ("binding_operation", "key"),
+    ] {
         let sql = format!(
             "DELETE FROM {table} WHERE {key} IN \
              (SELECT {key} FROM {table} WHERE {key} < ?1 ORDER BY {key} LIMIT ?2)"

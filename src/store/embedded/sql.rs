@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, RecordingColumns, ReplayColumns,
+    NumberColumns, OperationColumns, RecordingColumns, ReplayColumns, ToneColumns,
 };
 
 /// The statements of the write path.
@@ -19,6 +19,8 @@ pub(super) struct WriteSql {
     pub(super) cdr: String,
     pub(super) attempt: String,
     pub(super) replay: String,
+    pub(super) operation: String,
+    pub(super) tone: String,
     pub(super) audit: String,
     pub(super) recording: String,
 }
@@ -46,6 +48,14 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
         values = parameters(2, AttemptColumns::NAMES.len()),
     ),
     replay: put("replay", ReplayColumns::NAMES),
+    operation: insert("binding_operation", OperationColumns::NAMES),
+    tone: format!(
+        "INSERT INTO tone ({columns}, content) VALUES ({values}) ON CONFLICT (app, name) DO UPDATE SET \
+         state = excluded.state, bytes = excluded.bytes, sha256 = excluded.sha256, \
+         uploaded_at = excluded.uploaded_at, decided_at = excluded.decided_at, content = excluded.content",
+        columns = column_list("", ToneColumns::NAMES),
+        values = parameters(1, ToneColumns::NAMES.len() + 1),
+    ),
     audit: insert("audit", AuditColumns::NAMES),
     recording: insert("recording", RecordingColumns::NAMES),
 });

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{EmbeddedStore, MAIN_FILE};
 use crate::domain::call::Call;
+use crate::domain::cdr_file::Day;
 use crate::domain::delivery::NoticeKind;
-use crate::domain::id::RowKey;
+use crate::domain::id::{AppNo, RowKey};
+use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
 use crate::domain::time::Timestamp;
@@ -17,7 +20,7 @@ use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
 use crate::store::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, Page, Retention,
+    Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use crate::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -90,8 +93,16 @@ impl Store for CaughtUp {
         self.0.expired_recordings(now, limit)
     }
 
+    fn tone_content(&self, app: AppNo, name: &str) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.0.tone_content(app, name)
+    }
+
     fn find_cdrs(&self, filter: &CdrFilter, page: Page) -> Result<Vec<CdrRow>, StoreError> {
         self.0.find_cdrs(filter, page)
+    }
+
+    fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
+        self.0.cdr_files_done()
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {
@@ -128,6 +139,14 @@ impl Store for CaughtUp {
 
     fn find_ended(&self, filter: &EndedFilter, page: Page) -> Result<Vec<EndedRow>, StoreError> {
         self.0.find_ended(filter, page)
+    }
+
+    fn find_operations(
+        &self,
+        filter: &OperationFilter,
+        page: Page,
+    ) -> Result<Vec<BindingOperation>, StoreError> {
+        self.0.find_operations(filter, page)
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {

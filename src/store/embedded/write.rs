@@ -6,6 +6,7 @@ use super::recordings;
 use super::replays;
 use super::sql::WRITE;
 use super::sqlite::{cell, execute};
+use super::tone;
 use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
 use crate::domain::call::{Call, Closed};
 use crate::domain::delivery::{Delivery, State};
@@ -14,7 +15,7 @@ use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, Value, first_key_at, key_or_beyond,
+    NumberColumns, OperationColumns, Value, first_key_at, key_or_beyond,
 };
 use crate::store::{Attempt, StoreError, Write};
 
@@ -26,6 +27,9 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         Write::NumberRemoved(x) => execute(db, "DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
         Write::Binding(change) => return apply_change(db, change),
         Write::LastCaller { binding, caller } => return note_caller(db, *binding, *caller),
+        Write::Operation(operation) => {
+            execute(db, &WRITE.operation, OperationColumns::from(operation).values()?)?
+        }
         Write::Call(call) => return put_call(db, call),
         Write::CallEvent { call, index, event } => {
             execute(db, &WRITE.event, EventColumns::new(*call, *index, event).values()?)?
@@ -45,6 +49,13 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         Write::Recording(file) => return recordings::add(db, file),
         Write::RecordingExpiry { recording, at } => return recordings::set_expiry(db, *recording, *at),
         Write::RecordingRemoved(recording) => return recordings::remove(db, *recording),
+        Write::CdrFileDone(day) => {
+            let sql = "INSERT INTO cdr_file (day) VALUES (?1) ON CONFLICT (day) DO NOTHING";
+            execute(db, sql, [Value::Int(day.count().into())])?
+        }
+        Write::ToneUploaded(tone, content) => return tone::put(db, tone, content),
+        Write::ToneDecided(tone) => return tone::decide(db, tone),
+        Write::ToneRemoved(app, name) => return tone::remove(db, *app, name.as_str()),
         Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())

@@ -75,6 +75,14 @@ pub(crate) struct SettingsDocument {
     push_scheme: SchemeWord,
     accept_any_2xx: bool,
     #[serde(default)]
+    frozen: bool,
+    #[serde(default)]
+    check_tones: bool,
+    #[serde(default)]
+    no_binding_tone: Option<Box<str>>,
+    #[serde(default)]
+    no_callee_tone: Option<Box<str>>,
+    #[serde(default)]
     standard_webhooks: bool,
     #[serde(default)]
     callback_ca: Option<Box<str>>,
@@ -136,6 +144,10 @@ impl From<&CustomerApp> for SettingsDocument {
                 Scheme::Wsse => SchemeWord::Wsse,
             },
             accept_any_2xx: app.accept_any_2xx,
+            frozen: app.frozen,
+            check_tones: app.check_tones,
+            no_binding_tone: app.no_binding_tone.clone(),
+            no_callee_tone: app.no_callee_tone.clone(),
             standard_webhooks: app.standard_webhooks,
             callback_ca: tls.and_then(|tls| tls.ca.clone()),
             callback_client_cert: client_cert,
@@ -212,6 +224,10 @@ impl AppColumns<'_> {
             recording_days: settings.recording_days,
             flow_limit_per_second: settings.flow_limit_per_second,
             suspended: self.suspended,
+            frozen: settings.frozen,
+            check_tones: settings.check_tones,
+            no_binding_tone: settings.no_binding_tone,
+            no_callee_tone: settings.no_callee_tone,
             signatures: SignaturePolicy {
                 aksk: settings.accept_aksk,
                 wsse: settings.accept_wsse,

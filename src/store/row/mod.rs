@@ -12,8 +12,10 @@ mod binding;
 mod call;
 mod column;
 mod customer;
+mod operation;
 mod record;
 mod replay;
+mod tone;
 
 #[cfg(test)]
 mod tests;
@@ -26,8 +28,10 @@ pub(crate) use binding::BindingColumns;
 pub(crate) use call::{CallColumns, CdrColumns, EventColumns};
 pub(crate) use column::{Column, first_key_at, key_or_beyond};
 pub(crate) use customer::{AppColumns, NumberColumns};
+pub(crate) use operation::OperationColumns;
 pub(crate) use record::{AttemptColumns, AuditColumns, RecordingColumns};
 pub(crate) use replay::{ReplayColumns, packed, unpacked};
+pub(crate) use tone::ToneColumns;
 
 /// What one column of one row holds.
 #[derive(Clone, Debug, PartialEq)]

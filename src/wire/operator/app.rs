@@ -73,6 +73,7 @@ pub fn app_patch(body: &[u8]) -> Result<Vec<AppSetting>, Unusable> {
     members.refuse(&["mode", "appKey"], "is fixed for ever")?;
     members.refuse(&["appSecret"], "cannot be chosen here; POST .../rotateSecret draws a new one")?;
     members.refuse(&["status"], "is changed by POST .../suspend and .../resume")?;
+    members.refuse(&["frozen"], "is changed by POST .../freeze and .../unfreeze")?;
     members.refuse(&["oldSecretValidUntil", "createdAt"], "is only in answers")?;
     settings(members)
 }
@@ -99,6 +100,9 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     settings.extend(callback(from)?);
     let limit = from.nullable_integer("flowLimitPerSecond", 1, FLOW_LIMIT_MAX)?;
     settings.extend(limit.map(|limit| AppSetting::FlowLimitPerSecond(limit.and_then(NonZeroU32::new))));
+    settings.extend(from.boolean("checkTones")?.map(AppSetting::CheckTones));
+    settings.extend(tone(from, "noBindingTone")?.map(AppSetting::NoBindingTone));
+    settings.extend(tone(from, "noCalleeTone")?.map(AppSetting::NoCalleeTone));
     settings.extend(auth_schemes(from)?);
     settings.extend(from.boolean("acceptPlus8h")?.map(AppSetting::AcceptPlus8h));
     settings.extend(from.boolean("refuseReusedNonce")?.map(AppSetting::RefuseReusedNonce));
@@ -240,6 +244,7 @@ pub struct AppAnswer<'a> {
     name: &'a str,
     mode: &'static str,
     status: &'static str,
+    frozen: bool,
     ip_whitelist: Vec<String>,
     recording: bool,
     recording_days: Option<u32>,
@@ -255,6 +260,9 @@ pub struct AppAnswer<'a> {
     callback_tone: Option<&'a str>,
     callback_num: Option<String>,
     flow_limit_per_second: Option<u32>,
+    check_tones: bool,
+    no_binding_tone: Option<&'a str>,
+    no_callee_tone: Option<&'a str>,
     auth_schemes: Vec<&'static str>,
     accept_plus8h: bool,
     refuse_reused_nonce: bool,
@@ -285,6 +293,7 @@ impl<'a> AppAnswer<'a> {
             name: &app.name,
             mode: app.mode.as_str(),
             status: if app.suspended { "suspended" } else { "active" },
+            frozen: app.frozen,
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
             recording: app.recording,
             recording_days: app.recording_days.map(NonZeroU32::get),
@@ -300,6 +309,9 @@ impl<'a> AppAnswer<'a> {
             callback_tone,
             callback_num,
             flow_limit_per_second: app.flow_limit_per_second.map(NonZeroU32::get),
+            check_tones: app.check_tones,
+            no_binding_tone: app.no_binding_tone.as_deref(),
+            no_callee_tone: app.no_callee_tone.as_deref(),
             auth_schemes: schemes.into_iter().filter(|(on, _)| *on).map(|(_, is)| scheme_word(is)).collect(),
             accept_plus8h: signatures.plus_eight_hours,
             refuse_reused_nonce: signatures.refuse_reused_nonce,
@@ -356,10 +368,11 @@ mod tests {
         let app = read(r#"{"name":"demo","mode":"AXB"}"#).unwrap();
         let shown = serde_json::to_value(AppAnswer::of(&app, NOON).with_secret(&app)).unwrap();
         let expected = serde_json::json!({
-            "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active",
+            "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active", "frozen": false,
             "ipWhitelist": [], "recording": false, "recordingDays": null, "sms": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
-            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null, "authSchemes": ["AKSK", "WSSE"],
+            "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null,
+            "checkTones": false, "noBindingTone": null, "noCalleeTone": null, "authSchemes": ["AKSK", "WSSE"],
             "acceptPlus8h": true, "refuseReusedNonce": false, "pushScheme": "WSSE", "acceptAny2xx": false,
             "standardWebhooks": false, "callbackCa": null, "callbackClientCert": null,
             "oldSecretValidUntil": null, "createdAt": "2026-09-21T14:13:20.000Z"
@@ -390,6 +403,7 @@ mod tests {
             (r#""mode":"AXE","callbackTone":"t","callbackNum":"+8613800000001""#, "callbackNum"),
             (r#""mode":"AXB","flowLimitPerSecond":0"#, "flowLimitPerSecond"),
             (r#""mode":"AXB","flowLimitPerSecond":1000001"#, "flowLimitPerSecond"),
+            (r#""mode":"AXB","noBindingTone":"a b.wav""#, "noBindingTone"),
             (r#""mode":"AXB","authSchemes":[]"#, "authSchemes"),
             (r#""mode":"AXB","authSchemes":["BASIC"]"#, "authSchemes"),
             (r#""mode":"AXB","pushScheme":"wsse""#, "pushScheme"),
@@ -399,6 +413,7 @@ mod tests {
             (r#""mode":"AXB","callbackClientKey":"a key""#, "callbackClientCert"),
             (r#""mode":"AXB","recordng":true"#, "recordng"),
             (r#""mode":"AXB","status":"active""#, "status"),
+            (r#""mode":"AXB","frozen":true"#, "frozen"),
         ] {
             let name = if members.contains("\"name\"") { "" } else { r#""name":"demo","# };
             let refused = read(&format!("{{{name}{members}}}")).unwrap_err();
@@ -435,7 +450,9 @@ mod tests {
             AppSetting::AuthSchemes { aksk: false, wsse: true },
         ];
         assert_eq!(patch, expected);
-        for fixed in ["mode", "appKey", "appSecret", "status", "oldSecretValidUntil", "createdAt", "other"] {
+        for fixed in
+            ["mode", "appKey", "appSecret", "status", "frozen", "oldSecretValidUntil", "createdAt", "other"]
+        {
             let body = format!("{{\"{fixed}\":\"AX\"}}");
             assert_eq!(app_patch(body.as_bytes()).unwrap_err().field.as_deref(), Some(fixed));
         }

@@ -122,11 +122,16 @@ impl CdrAnswer {
 
 /// Rows of a CSV, and before the first of them the header row.
 pub fn csv_rows(cdrs: &[CdrAnswer], with_header: bool) -> Vec<u8> {
+    csv(&HEADER, cdrs, with_header)
+}
+
+/// Rows with one plain value for each column, and before the first of them the header row.
+pub(super) fn csv(header: &[&str], rows: &[impl Serialize], with_header: bool) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    let written = with_header.then(|| writer.write_record(HEADER)).transpose();
+    let written = with_header.then(|| writer.write_record(header)).transpose();
     written.expect("writing into memory does not fail");
-    for cdr in cdrs {
-        writer.serialize(cdr).expect("writing into memory does not fail, and a CDR has only plain members");
+    for row in rows {
+        writer.serialize(row).expect("writing into memory does not fail, and a row has only plain members");
     }
     writer.into_inner().expect("writing into memory does not fail")
 }

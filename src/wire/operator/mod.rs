@@ -10,6 +10,8 @@ pub mod number;
 pub mod params;
 pub mod record;
 pub mod replay;
+pub mod tone;
+pub mod usage;
 
 use serde::Serialize;
 

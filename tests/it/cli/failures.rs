@@ -185,11 +185,13 @@ async fn what_is_not_understood_is_exit_code_2() {
 #[tokio::test]
 async fn every_command_explains_itself_with_an_example() {
     let commands = [
-        ("app", "create list show change suspend resume rotate-secret"),
+        ("app", "create list show change suspend resume freeze unfreeze rotate-secret"),
+        ("tone", "upload list show download approve reject remove"),
         ("number", "add import list show status move remove"),
         ("binding", "list show bind unbind"),
         ("call", "list show"),
         ("cdr", "list export"),
+        ("usage", "bindings export calls"),
         ("delivery", "list show redeliver"),
         ("audit", "list"),
         ("ban", "list lift"),

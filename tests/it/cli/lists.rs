@@ -37,6 +37,9 @@ async fn an_app_is_made_shown_changed_and_suspended() {
          taxi     AXB   suspended  2026-01-02 03:04:05  taxi\n"
     );
     assert_eq!(operator(&world, "app resume taxi --json").await.json()["status"], "active");
+    let frozen = operator(&world, "app freeze taxi").await.worked();
+    assert!(frozen.contains("  status                frozen\n"), "{frozen}");
+    assert_eq!(operator(&world, "app unfreeze taxi --json").await.json()["frozen"], false);
 }
 
 #[tokio::test]
@@ -147,4 +150,45 @@ async fn a_ban_is_listed_and_lifted() {
     let audit = operator(&world, "audit list --limit 1 --json").await.json();
     assert_eq!(audit["items"][0]["action"], "ban.lift");
     assert!(operator(&world, "ban lift 127.0.0.1").await.failed(1).contains("(code ban_not_found)"));
+}
+
+#[tokio::test]
+async fn a_tone_is_uploaded_approved_listed_heard_and_removed() {
+    let world = World::new().await;
+    operator(&world, "app create --name taxi --mode AXB --app-key taxi --check-tones").await.worked();
+    let file = world.dir.path().join("hint.wav");
+    let mut sound =
+        b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x06\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0".to_vec();
+    sound.extend(b"data\x08\0\0\0\xd5\xd5\xd5\xd5\xd5\xd5\xd5\xd5");
+    std::fs::write(&file, &sound).unwrap();
+    let made = operator(&world, &format!("tone upload taxi {}", file.display())).await.worked();
+    assert!(made.starts_with("Tone hint.wav\n  state     pending\n"), "{made}");
+    let approved = operator(&world, "tone approve taxi hint.wav --json").await.json();
+    assert_eq!(approved["state"], "approved");
+    let list = operator(&world, "tone list taxi").await.worked();
+    assert!(list.contains("hint.wav  approved  0        2026-01-02 03:04:05"), "{list}");
+    let copy = world.dir.path().join("copy.wav");
+    operator(&world, &format!("tone download taxi hint.wav --out {}", copy.display())).await.worked();
+    assert_eq!(std::fs::read(&copy).unwrap(), sound);
+    assert_eq!(operator(&world, "tone remove taxi hint.wav").await.worked(), "Removed tone hint.wav.\n");
+    let gone = operator(&world, "tone show taxi hint.wav").await.failed(1);
+    assert!(gone.contains("tone_not_found"), "{gone}");
+}
+
+#[tokio::test]
+async fn usage_records_are_listed_and_exported() {
+    let (world, app) = World::axb().await;
+    let id = app.bind_axb(X, A, B).await;
+    world.advance(std::time::Duration::from_secs(60)).await;
+    operator(&world, &format!("binding unbind {id}")).await.worked();
+    let list = operator(&world, &format!("usage bindings --app {} --party {B}", app.key)).await.worked();
+    let rows: Vec<Vec<_>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1][..6], ["2026-01-02", "03:05:05", "unbind", "operator", X, A]);
+    assert_eq!(rows[2][..6], ["2026-01-02", "03:04:05", "bind", "customer", X, A]);
+    let out = world.dir.path().join("usage.csv");
+    operator(&world, &format!("usage export --operation bind --out {}", out.display())).await.worked();
+    let csv = std::fs::read_to_string(out).unwrap();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(csv.contains(&format!("bind,customer,{},AXB,{X},{A},{B},,,,{id}", app.key)), "{csv}");
+    assert_eq!(operator(&world, "usage calls").await.worked(), "No CDR fits.\n");
 }

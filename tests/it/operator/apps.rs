@@ -19,7 +19,8 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
         "numberStatusUrl": "https://app.example.com/number", "smsNotifyUrl": "https://app.example.com/sms",
         "smsControlUrl": "http://app.example.com/control", "pushNumberStatus": true, "extensionDigits": 2,
         "extensionTone": "prompt.wav", "callbackTone": null, "callbackNum": "+8613800000008",
-        "flowLimitPerSecond": 300, "authSchemes": ["WSSE"], "acceptPlus8h": false, "refuseReusedNonce": true,
+        "flowLimitPerSecond": 300, "checkTones": true, "noBindingTone": "nobody.wav", "noCalleeTone": "a@1.wav",
+        "authSchemes": ["WSSE"], "acceptPlus8h": false, "refuseReusedNonce": true,
         "pushScheme": "AKSK", "acceptAny2xx": true, "standardWebhooks": true, "callbackCa": null,
         "callbackClientCert": null});
     let made = operator.ask("POST", "apps", &wanted).await;
@@ -27,6 +28,7 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
     let mut expected = wanted.clone();
     expected["ipWhitelist"] = json!(["203.0.113.7/32", "2001:db8::/32"]);
     expected["status"] = json!("active");
+    expected["frozen"] = json!(false);
     expected["oldSecretValidUntil"] = Value::Null;
     expected["createdAt"] = json!("2026-01-02T03:04:05.000Z");
     assert_eq!(made.json(), expected);
@@ -243,4 +245,25 @@ async fn a_test_of_an_app_without_urls_pushes_nothing_and_one_of_no_app_is_refus
     assert_refused(&refused, 400, "invalid_request", Some("url"));
     let refused = operator.ask("POST", "apps/nobody/testCallback", &Value::Null).await;
     assert_refused(&refused, 404, "app_not_found", None);
+}
+
+#[tokio::test]
+async fn an_account_stays_frozen_over_a_restart_and_leaves_one_trace_in_the_audit() {
+    let (mut world, app) = World::axb().await;
+    app.bind_axb(X, A, B).await;
+    let path = format!("apps/{}", app.key);
+    for _ in 0..2 {
+        let frozen = world.operator().ask("POST", &format!("{path}/freeze"), &Value::Null).await;
+        assert_eq!((frozen.status, &frozen.json()["frozen"]), (200, &json!(true)));
+        assert_eq!(frozen.json()["status"], "active");
+    }
+    world.stop().await;
+    world.start_again().await;
+    let operator = world.operator();
+    assert_eq!(get(&operator, &path).await["frozen"], true);
+    assert_eq!(world.switch().route("call-1", A, X).await["stateCode"], 7108);
+    assert_eq!(operator.ask("POST", &format!("{path}/unfreeze"), &Value::Null).await.status, 200);
+    assert_eq!(world.switch().route("call-2", A, X).await["action"], "connect");
+    let actions: Vec<_> = audit(&operator).await.into_iter().map(|(action, ..)| action).take(2).collect();
+    assert_eq!(actions, ["app.unfreeze", "app.freeze"]);
 }

@@ -72,6 +72,10 @@ async fn what_the_rules_of_the_customer_api_refuse_is_refused_with_their_code() 
     world.suspend(&app, true).await;
     let suspended = bind(json!({"callerNum": "+8613800000009"})).await;
     assert_eq!(suspended.json()["error"]["resultcode"], "1010008");
+    world.suspend(&app, false).await;
+    operator.ask("POST", &format!("apps/{}/freeze", app.key), &Value::Null).await;
+    let frozen = bind(json!({"callerNum": "+8613800000009"})).await;
+    assert_eq!(frozen.json()["error"]["resultcode"], "1010029");
     let ids = each(&get(&operator, "bindings").await, "partyA");
     assert_eq!(ids, [A], "nothing was bound");
 }

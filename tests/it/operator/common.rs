@@ -63,6 +63,8 @@ async fn a_parameter_that_is_unknown_or_cannot_be_used_is_refused_by_its_name() 
         ("deliveries?kind=sms", "kind"),
         ("replays?state=running", "state"),
         ("replays?cursor=YXVkaXQgMQ", "cursor"),
+        ("usage/bindings?operation=call", "operation"),
+        ("usage/bindings?result=answered", "result"),
         ("audit?from=2026-01-01T00:00:00Z", "from"),
         ("bans?cursor=YmFucyAx", "cursor"),
         ("bans?limit=5&limit=6", "limit"),

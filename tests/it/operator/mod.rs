@@ -7,6 +7,7 @@ mod common;
 mod deliveries;
 mod numbers;
 mod replays;
+mod usage;
 
 use serde_json::{Value, json};
 
