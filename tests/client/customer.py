@@ -60,6 +60,9 @@ class Application:
         assert (status, answer["resultcode"]) == (200, "0"), answer
         return answer["subscriptionId"]
 
+    def stop_call(self, session):
+        return self.ask("POST", "/rest/httpsessions/callStop/v2.0", body={"sessionid": session, "signal": "call_stop"})
+
     def bind_axe(self, a, x, extension):
         status, answer = self.ask("POST", "/rest/caas/extendnumber/v1.0",
                                   body={"bindNum": a, "virtualNum": x, "extendNum": extension})

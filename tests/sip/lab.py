@@ -109,6 +109,7 @@ class Lab:
 
     def start_rtpengine(self):
         self.run("rtpengine", ["rtpengine", "--table=-1", f"--interface={RELAY}", f"--listen-ng={RELAY}:{self.ng}",
+                               f"--listen-cli={RELAY}:{free_port(RELAY)}",
                                "--foreground", "--log-stderr", "--log-level=3", "--delete-delay=0",
                                "--port-min=30000", "--port-max=39999"])
         wait_for("rtpengine", lambda: self.answers_ping())
@@ -200,15 +201,6 @@ quarantine_secs = 0
             headers={"Authorization": f"Bearer {self.tokens['operator']}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
-
-    def stop_call(self, call_id):
-        request = urllib.request.Request(f"http://{CALLER_SIDE}:{self.control}/calls/{call_id}/stop", data=b"",
-                                         method="POST")
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            return error.code
 
 
 class Phones:
