@@ -376,7 +376,10 @@ fn push_limits(callback: &Callback) -> PushLimits {
     let wanted = callback.max_in_flight.get();
     let slots = PushLimits::slots(wanted, open_files_max());
     if slots < wanted {
-        warn!(slots, wanted, "fewer pushes at once than configured: the limit of open files is too low");
+        warn!(
+            slots,
+            wanted, "the limit of open files allows fewer pushes at once than callback.max_in_flight"
+        );
     }
     PushLimits {
         in_flight: slots,
