@@ -9,12 +9,14 @@ use privnum::control::SwitchControl;
 use privnum::domain::area::AreaTable;
 use privnum::domain::axb::AxbBind;
 use privnum::domain::binding::Terms;
+use privnum::domain::call::CallId;
 use privnum::domain::command::{Command, Done, XChoice};
 use privnum::domain::customer::Mode;
 use privnum::domain::delivery::Schedule;
 use privnum::domain::id::AppNo;
-use privnum::domain::number::Pair;
+use privnum::domain::number::{CallingParty, Pair};
 use privnum::domain::refusal::Refusal;
+use privnum::domain::route::CallSetup;
 use privnum::engine::job::{SettingChange, Unserved};
 use privnum::engine::{Engine, PushLimits, Running, Settings, start};
 use privnum::metrics::Metrics;
@@ -22,6 +24,8 @@ use privnum::outbound::{Outbound, OutboundSettings};
 use privnum::recording::Recordings;
 use privnum::remote::Remote;
 use tempfile::TempDir;
+
+use tokio::task::JoinSet;
 
 use super::cast::{START, app, number, party, x};
 use super::disk::{Disk, Fault};
@@ -159,6 +163,53 @@ async fn a_store_error_while_bindings_expire_does_not_stop_the_timers() {
     live.hand.advance(Duration::from_secs(1));
     live.until(|live| live.bound() == 0).await;
     live.running.stop().await;
+}
+
+/// What is asked while a flush hangs waits in an inbox that is bounded; beyond it the answer is "overloaded", at
+/// once. Whoever only reads notices nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_commit_hangs_reads_go_on_and_what_waits_is_bounded_and_afterwards_done() {
+    const BINDS: u64 = 100;
+    /// More than the inbox and one batch hold together.
+    const ASKED: usize = 20_000;
+    let live = Arc::new(Live::new().await);
+    live.disk.freeze();
+    let mut binds = JoinSet::new();
+    for n in 0..BINDS {
+        let live = Arc::clone(&live);
+        binds.spawn(async move { live.bind(2 * n + 1, 2 * n + 2, 0).await });
+    }
+    // Each of them is in the inbox, or with the writer, before the next is let in.
+    let mut flushes = JoinSet::new();
+    let (mut overloaded, mut asked) = (0, 0);
+    while asked < ASKED {
+        let engine = live.engine().clone();
+        flushes.spawn(async move { engine.flush().await });
+        asked += 1;
+        tokio::task::yield_now().await;
+        while let Some(ended) = flushes.try_join_next() {
+            assert_eq!(ended.unwrap(), Err(Unserved::Overloaded));
+            overloaded += 1;
+        }
+    }
+    let waiting = flushes.len() + binds.len();
+    assert!(overloaded > 0 && waiting < 10_000, "{waiting} wait, {overloaded} were refused");
+    let call = CallId::new("c").unwrap();
+    let setup = CallSetup { caller: CallingParty::Withheld, called: Some(party(1)), extension: None };
+    assert!(live.engine().route(&call, setup).is_ok(), "routes come from memory");
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (0, 0));
+
+    live.disk.thaw();
+    let mut done = 0;
+    while let Some(bound) = binds.join_next().await {
+        done += usize::from(bound.unwrap().is_ok_and(|bound| bound.is_ok()));
+    }
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (done, done));
+    assert!(done > 0);
+    while let Some(ended) = flushes.join_next().await {
+        assert!(matches!(ended.unwrap(), Ok(()) | Err(Unserved::Overloaded)));
+    }
+    Arc::into_inner(live).unwrap().running.stop().await;
 }
 
 /// Polls all of them together, so that they are asked at once.
