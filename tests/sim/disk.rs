@@ -387,7 +387,13 @@ impl Store for Disk {
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
         let tables = self.tables();
         Ok(tables.notices.get(&id).map(|notice| DeliveryDetail {
-            row: DeliveryRow { delivery: notice.delivery, session: None, ended_at: None },
+            row: DeliveryRow {
+                delivery: notice.delivery,
+                session: None,
+                ended_at: None,
+                stage: None,
+                last_push: None,
+            },
             attempts: notice.attempts.clone(),
             body: Arc::clone(&notice.body),
         }))
