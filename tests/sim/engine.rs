@@ -170,46 +170,42 @@ async fn a_store_error_while_bindings_expire_does_not_stop_the_timers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_commit_hangs_reads_go_on_and_what_waits_is_bounded_and_afterwards_done() {
     const BINDS: u64 = 100;
-    /// More than the inbox and one batch hold together.
-    const ASKED: usize = 20_000;
-    let live = Arc::new(Live::new().await);
+    /// More than the inbox (8,192 jobs) and the batch that the writer holds (1,024) take together.
+    const FLUSHES: usize = 20_000;
+    const WAITING_MAX: usize = 8_192 + 1_024;
+    let live = Live::new().await;
     live.disk.freeze();
-    let mut binds = JoinSet::new();
-    for n in 0..BINDS {
-        let live = Arc::clone(&live);
-        binds.spawn(async move { live.bind(2 * n + 1, 2 * n + 2, 0).await });
-    }
-    // Each of them is in the inbox, or with the writer, before the next is let in.
+    let mut binds: Vec<_> = (0..BINDS).map(|n| Box::pin(live.bind(2 * n + 1, 2 * n + 2, 0))).collect();
+    // The first look at each sends it to the writer.
+    let all_wait = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(binds.iter_mut().all(|bind| bind.as_mut().poll(context).is_pending()))
+    });
+    assert!(all_wait.await, "a bind was answered before it was durable");
     let mut flushes = JoinSet::new();
-    let (mut overloaded, mut asked) = (0, 0);
-    while asked < ASKED {
+    for _ in 0..FLUSHES {
         let engine = live.engine().clone();
         flushes.spawn(async move { engine.flush().await });
-        asked += 1;
-        tokio::task::yield_now().await;
-        while let Some(ended) = flushes.try_join_next() {
-            assert_eq!(ended.unwrap(), Err(Unserved::Overloaded));
-            overloaded += 1;
-        }
     }
-    let waiting = flushes.len() + binds.len();
-    assert!(overloaded > 0 && waiting < 10_000, "{waiting} wait, {overloaded} were refused");
+    let refused = async {
+        for _ in 0..FLUSHES - WAITING_MAX {
+            assert_eq!(flushes.join_next().await.unwrap().unwrap(), Err(Unserved::Overloaded));
+        }
+    };
+    tokio::time::timeout(GIVE_UP, refused).await.expect("the inbox takes more than it may");
     let call = CallId::new("c").unwrap();
     let setup = CallSetup { caller: CallingParty::Withheld, called: Some(party(1)), extension: None };
     assert!(live.engine().route(&call, setup).is_ok(), "routes come from memory");
     assert_eq!((live.bound(), live.disk.tables().bindings.len()), (0, 0));
 
     live.disk.thaw();
-    let mut done = 0;
-    while let Some(bound) = binds.join_next().await {
-        done += usize::from(bound.unwrap().is_ok_and(|bound| bound.is_ok()));
+    for bind in binds {
+        assert!(bind.await.unwrap().is_ok());
     }
-    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (done, done));
-    assert!(done > 0);
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (100, 100));
     while let Some(ended) = flushes.join_next().await {
         assert!(matches!(ended.unwrap(), Ok(()) | Err(Unserved::Overloaded)));
     }
-    Arc::into_inner(live).unwrap().running.stop().await;
+    live.running.stop().await;
 }
 
 /// Polls all of them together, so that they are asked at once.

@@ -47,10 +47,6 @@ impl Process {
         Switch(self.addresses.clone())
     }
 
-    pub fn operator(&self) -> Operator {
-        Operator(self.addresses.clone())
-    }
-
     /// Sends a signal by its name, such as `HUP`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
