@@ -95,7 +95,8 @@ impl Window {
         at >= self.warm_up && at < self.end()
     }
 
-    fn end(self) -> Duration {
+    /// When it is over.
+    pub fn end(self) -> Duration {
         self.warm_up + self.length
     }
 }
@@ -109,10 +110,14 @@ pub struct Tally {
     pub errors: BTreeMap<String, u64>,
 }
 
+/// For latencies in microseconds.
+pub fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_MAX, DIGITS).expect("the bounds are in order")
+}
+
 impl Tally {
     fn new() -> Self {
-        let latencies = Histogram::new_with_bounds(1, LATENCY_MAX, DIGITS).expect("the bounds are in order");
-        Self { latencies, errors: BTreeMap::new() }
+        Self { latencies: latencies(), errors: BTreeMap::new() }
     }
 
     fn add(&mut self, other: Self) {
@@ -303,7 +308,7 @@ impl Timetable {
 }
 
 /// How many requests are due `after` the start.
-fn due_by(after: Duration, per_second: u32) -> u64 {
+pub fn due_by(after: Duration, per_second: u32) -> u64 {
     let due = after.as_nanos() * u128::from(per_second) / 1_000_000_000;
     u64::try_from(due).unwrap_or(u64::MAX)
 }
@@ -312,19 +317,22 @@ fn pause_until(stopwatch: Stopwatch, at: Duration) {
     pause(at.saturating_sub(stopwatch.elapsed()));
 }
 
+/// Waits on this thread.
 #[expect(clippy::disallowed_methods, reason = "here it is time that is waited for")]
-fn pause(time: Duration) {
+pub fn pause(time: Duration) {
     thread::sleep(time);
 }
 
 /// A connection that is opened again when the server closes it.
-struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     target: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Connection {
-    async fn open(target: SocketAddr) -> Result<Self, String> {
+    /// Connects.
+    pub async fn open(target: SocketAddr) -> Result<Self, String> {
         let stream = TcpStream::connect(target).await.map_err(|error| format!("connect: {error}"))?;
         stream.set_nodelay(true).map_err(|error| format!("connect: {error}"))?;
         let opened = handshake(TokioIo::new(stream)).await.map_err(|error| format!("connect: {error}"));
@@ -334,7 +342,8 @@ impl Connection {
         Ok(Self { target, sender })
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+    /// Sends a request and reads the whole answer.
+    pub async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
         if self.sender.ready().await.is_err() {
             *self = Self::open(self.target).await?;
         }

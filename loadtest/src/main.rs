@@ -1,6 +1,7 @@
 //! `loadtest`: drives a real gateway over loopback sockets and compares it with its bare ceiling: the same HTTP
 //! stack, authentication and JSON with nothing behind them. README.md says what each number means.
 
+mod callbacks;
 mod ceiling;
 mod child;
 mod drive;
@@ -12,6 +13,7 @@ mod scene;
 mod traffic;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -26,6 +28,10 @@ fn main() -> ExitCode {
         Mode::Route(options) => modes::ladder(&options, modes::Rung::Route),
         Mode::Mixed(options) => modes::mixed(&options),
         Mode::Load(options) => modes::load(&options),
+        Mode::Callbacks(options) => callbacks::run(&options),
+        Mode::Push { to, bodies, connections, seconds } => {
+            callbacks::push(to, &bodies, connections, Duration::from_secs_f64(seconds)).map(|()| 0)
+        }
         Mode::Ceiling { config } => ceiling::serve(&config).map(|()| 0),
     };
     match outcome {

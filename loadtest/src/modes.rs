@@ -185,6 +185,7 @@ impl Ground {
     }
 }
 
-fn parent(named: Option<&Path>) -> Result<PathBuf, Failed> {
+/// Where data folders are made.
+pub fn parent(named: Option<&Path>) -> Result<PathBuf, Failed> {
     named.map_or_else(|| Ok(own_folder()?.join("loadtest-data")), |named| Ok(named.to_owned()))
 }

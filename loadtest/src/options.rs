@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Drives a real privnum server over sockets, beside its bare ceiling in the same run.
 ///
@@ -27,6 +28,24 @@ pub enum Mode {
     /// Start-up time and memory with many bindings.
     #[command(visible_alias = "memory")]
     Load(Load),
+    /// Notices to receivers: their rate, what pending ones cost, what endpoints that hang cost.
+    Callbacks(Callbacks),
+    /// The bare loop that deliveries are measured against, by itself; `callbacks` starts it.
+    #[command(hide = true)]
+    Push {
+        /// Where to.
+        #[arg(long)]
+        to: SocketAddr,
+        /// A file with a body in each line.
+        #[arg(long)]
+        bodies: PathBuf,
+        /// Over how many connections.
+        #[arg(long)]
+        connections: usize,
+        /// For how long.
+        #[arg(long)]
+        seconds: f64,
+    },
     /// The bare ceiling by itself; the other modes start it.
     #[command(hide = true)]
     Ceiling {
@@ -142,4 +161,50 @@ pub struct Load {
     /// How often the server is started; the table shows the median.
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
+}
+
+/// A part of `callbacks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Notices a second, beside the bare loop.
+    Rate,
+    /// Start-up time and memory with many pending re-pushes.
+    Pending,
+    /// What the healthy notice of endpoints that hang, and the memory of a hanging push.
+    Hung,
+}
+
+/// Options of `callbacks`.
+#[derive(Args, Clone, Debug)]
+pub struct Callbacks {
+    /// For every mode; the rate takes all of it, the other parts what fits.
+    #[command(flatten)]
+    pub common: Common,
+    /// Only these parts.
+    #[arg(long = "part", value_enum)]
+    pub parts: Vec<Part>,
+    /// Rate: connections to the switch listener, and of the bare loop to the sink.
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// Rate: reports in one request of the switch, two rows of the table for each.
+    #[arg(long, value_delimiter = ',', default_value = "1,50")]
+    pub reports: Vec<usize>,
+    /// Pending: deliveries that wait for a re-push.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub pending: u64,
+    /// Hung: apps, each with one endpoint at an address of its own.
+    #[arg(long, default_value_t = 10_000)]
+    pub endpoints: u32,
+    /// Hung: how many of a hundred endpoints never answer.
+    #[arg(long, default_value_t = 10)]
+    pub hung_percent: u32,
+    /// Hung: notices a second, spread over all endpoints.
+    #[arg(long, default_value_t = 1_000)]
+    pub notices_per_second: u32,
+    /// Hung: length of each of the two measurements in seconds.
+    #[arg(long, default_value_t = 30.0)]
+    pub hung_seconds: f64,
+    /// Hung: pushes that hang at once while memory is measured, if so many files may be open.
+    #[arg(long, default_value_t = 5_000)]
+    pub hanging: u32,
 }

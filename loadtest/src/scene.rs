@@ -60,22 +60,36 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A new folder in `parent` with `numbers` X numbers and `bindings` bindings.
+    /// A new folder in `parent` with the app that binds, its X numbers, and `bindings` bindings.
     pub fn make(parent: &Path, numbering: Numbering, bindings: u64) -> Result<Self, Failed> {
+        Self::filled(parent, "", |store, now| {
+            store.commit(&Batch { writes: vec![Write::App(app(now).into())] })?;
+            commit_all(store, numbering.xs, |n| Write::Number(number(numbering.x(n), now)))?;
+            let first = RowKey::floor(now.millis());
+            let key = |n| RowKey::from_stored(first.get() + n).expect("later than now");
+            let bound = |n| Change::Bound(AnyBinding::Axb(binding(numbering, n, key(n), now)));
+            commit_all(store, bindings, |n| Write::Binding(bound(n)))
+        })
+    }
+
+    /// A new folder in `parent` with further lines of configuration, and with what `fill` puts into its store.
+    pub fn filled(
+        parent: &Path,
+        more: &str,
+        fill: impl FnOnce(&dyn Store, Timestamp) -> Result<(), Failed>,
+    ) -> Result<Self, Failed> {
         fs::create_dir_all(parent)?;
         let folder = tempfile::Builder::new().prefix("loadtest-").tempdir_in(parent)?;
-        fs::write(folder.path().join("privnum.toml"), configuration())?;
+        fs::write(folder.path().join("privnum.toml"), configuration() + more)?;
         let data = folder.path().join("data");
         fs::create_dir_all(&data)?;
-        let store = EmbeddedStore::open(&data, [7; 32])?;
-        let now = Clock::system().now();
-        store.commit(&Batch { writes: vec![Write::App(app(now).into())] })?;
-        commit_all(&store, numbering.xs, |n| Write::Number(number(numbering.x(n), now)))?;
-        let first = RowKey::floor(now.millis());
-        let key = |n| RowKey::from_stored(first.get() + n).expect("later than now");
-        let bound = |n| Change::Bound(AnyBinding::Axb(binding(numbering, n, key(n), now)));
-        commit_all(&store, bindings, |n| Write::Binding(bound(n)))?;
+        fill(&EmbeddedStore::open(&data, [7; 32])?, Clock::system().now())?;
         Ok(Self { folder })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The configuration file.
@@ -84,7 +98,8 @@ impl Scene {
     }
 }
 
-fn commit_all(store: &EmbeddedStore, count: u64, write: impl Fn(u64) -> Write) -> Result<(), Failed> {
+/// Writes `count` rows, some thousands in each commit.
+pub fn commit_all(store: &dyn Store, count: u64, write: impl Fn(u64) -> Write) -> Result<(), Failed> {
     let mut from = 0;
     while from < count {
         let to = count.min(from + WRITES_PER_COMMIT);

@@ -1,5 +1,7 @@
 //! Start-up, and starting over: everything durable is read into memory before anything is served.
 
+use std::sync::Arc;
+
 use super::Shared;
 use super::ledger::LedgerRules;
 use crate::domain::binding::Change;
@@ -36,29 +38,37 @@ pub fn load(
     let from =
         LoadFrom { ended_after: now.before(rules.quarantine), closed_after: now.before(rules.keep_ended) };
     let mut bindings = 0;
-    shared.store.load(from, &mut |loaded| match loaded {
-        Loaded::LastKey(key) => staging.keys_continue_after(key),
-        Loaded::App(app) => shared.put_app(app.into()),
-        Loaded::Number(record, last_call_at) => {
-            staging.put_number(&record);
-            shared.registry.directory.put_number(record, last_call_at);
+    let mut apps = Vec::new();
+    shared.store.load(from, &mut |loaded| {
+        if !apps.is_empty() && !matches!(loaded, Loaded::App(_)) {
+            shared.put_loaded_apps(std::mem::take(&mut apps));
         }
-        Loaded::Binding(binding) => {
-            staging.absorb(&shared.registry, &Change::Bound(binding));
-            bindings += 1;
-            progress(bindings);
-        }
-        Loaded::LastCaller(id, caller) => shared.registry.directory.note_caller(id, caller),
-        Loaded::Ended(binding, at) => staging.note_ended(&binding, at),
-        Loaded::Call(call) => {
-            if call.closed.is_none() && call.decision.is_some() && call.reached(Stage::Released).is_some() {
-                ended_calls.push(Call::clone(&call));
+        match loaded {
+            Loaded::LastKey(key) => staging.keys_continue_after(key),
+            Loaded::App(app) => apps.push(Arc::new(app)),
+            Loaded::Number(record, last_call_at) => {
+                staging.put_number(&record);
+                shared.registry.directory.put_number(record, last_call_at);
             }
-            shared.registry.calls.put(call.into());
+            Loaded::Binding(binding) => {
+                staging.absorb(&shared.registry, &Change::Bound(binding));
+                bindings += 1;
+                progress(bindings);
+            }
+            Loaded::LastCaller(id, caller) => shared.registry.directory.note_caller(id, caller),
+            Loaded::Ended(binding, at) => staging.note_ended(&binding, at),
+            Loaded::Call(call) => {
+                if call.closed.is_none() && call.decision.is_some() && call.reached(Stage::Released).is_some()
+                {
+                    ended_calls.push(Call::clone(&call));
+                }
+                shared.registry.calls.put(call.into());
+            }
+            Loaded::Tone(tone) => shared.registry.tones.put(tone),
+            Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
+            Loaded::Replay(replay) => replays.put(replay, now),
         }
-        Loaded::Tone(tone) => shared.registry.tones.put(tone),
-        Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
-        Loaded::Replay(replay) => replays.put(replay, now),
     })?;
+    shared.put_loaded_apps(apps);
     Ok(LoadedRest { staging, ended_calls, replays })
 }

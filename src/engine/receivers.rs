@@ -15,17 +15,27 @@ use crate::outbound::{Attempt as Pushed, FailureClass, PushOutcome, Side};
 impl Shared {
     /// Adds an app, or replaces its former self. An endpoint whose URL is new starts with a clean record.
     pub(super) fn put_app(&self, app: Arc<CustomerApp>) {
+        self.locate_endpoints(&app);
+        self.registry.customers.put(app);
+        // What was held back for the old address may go to the new one at once.
+        self.deliver_now.notify_one();
+    }
+
+    /// Adds all apps of a store, before anything that belongs to them.
+    pub(super) fn put_loaded_apps(&self, apps: Vec<Arc<CustomerApp>>) {
+        apps.iter().for_each(|app| self.locate_endpoints(app));
+        self.registry.customers.put_all(apps);
+    }
+
+    fn locate_endpoints(&self, app: &CustomerApp) {
         let before = self.registry.customers.by_key(app.key.as_str());
         for kind in NoticeKind::ALL {
             let url_before = before.as_deref().and_then(|before| url_of(before, kind));
-            let url = url_of(&app, kind);
+            let url = url_of(app, kind);
             if url != url_before {
                 self.dispatch().locate(Endpoint { app: app.no, kind }, url.and_then(host_of));
             }
         }
-        self.registry.customers.put(app);
-        // What was held back for the old address may go to the new one at once.
-        self.deliver_now.notify_one();
     }
 
     /// The store took a write.

@@ -53,9 +53,16 @@ impl Customers {
 
     /// Adds an app or replaces its former self. Effective for the next request.
     pub fn put(&self, app: Arc<CustomerApp>) {
+        self.put_all([app]);
+    }
+
+    /// The same for several in one copy: start-up may have thousands.
+    pub fn put_all(&self, new: impl IntoIterator<Item = Arc<CustomerApp>>) {
         let mut apps = Apps::clone(&self.apps.load());
-        apps.by_key.insert(app.key.clone(), Arc::clone(&app));
-        apps.by_no.insert(app.no, app);
+        for app in new {
+            apps.by_key.insert(app.key.clone(), Arc::clone(&app));
+            apps.by_no.insert(app.no, app);
+        }
         self.apps.store(Arc::new(apps));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Attempt;
 use crate::domain::binding::{AnyBinding, UnbindCause};
-use crate::domain::call::Cdr;
+use crate::domain::call::{Cdr, Stage};
 use crate::domain::delivery::{Delivery, NoticeKind, State};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
@@ -95,6 +95,21 @@ pub struct DeliveryRow {
     pub session: Option<Box<str>>,
     /// When it ended, if it has.
     pub ended_at: Option<Timestamp>,
+    /// Of an event, the stage of the call that it tells.
+    pub stage: Option<Stage>,
+    /// The last push, if one was made.
+    pub last_push: Option<LastPush>,
+}
+
+/// The last push of a delivery, in short.
+#[derive(Clone, Debug)]
+pub struct LastPush {
+    /// When it began.
+    pub at: Timestamp,
+    /// The URL it went to.
+    pub url: Box<str>,
+    /// Why it counts as failed; `None` when it succeeded.
+    pub failure: Option<Box<str>>,
 }
 
 /// A delivery with everything about it.

@@ -15,6 +15,7 @@ mod cli;
 mod crash;
 mod documents;
 mod examples;
+mod faults;
 mod hostile;
 mod notices;
 mod number_status;

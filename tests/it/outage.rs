@@ -2,10 +2,12 @@
 //! trigger that a second connection puts into the database, so everything between is the real thing. Faults
 //! that a database will not show on demand are in `tests/sim/`.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{A, AXB, B, Customer, World, X};
+use crate::world::{A, AXB, B, Customer, NUMBER_STATUS, World, X};
 
 struct Outage {
     world: World,
@@ -76,4 +78,34 @@ async fn one_row_that_the_store_refuses_fails_none_of_its_neighbours() {
     }
     assert_eq!(outage.bound().await, 19);
     drop(outage.world);
+}
+
+/// A push whose outcome is not on record has not happened, so it is made again; but later each time, and with a flag up
+/// for operators.
+#[tokio::test]
+async fn pushes_whose_outcome_the_store_refuses_come_again_ever_later_and_count_for_nothing() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    outage.refuse("attempt", "TRUE");
+    let path = format!("numbers/%2B{}/status", &X[1..]);
+    let changed = world.operator().ask("POST", &path, &json!({"status": "9"})).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let mut pushed_at = Vec::new();
+    for second in 0..60 {
+        pushed_at.extend(world.pushed(NUMBER_STATUS).await.iter().map(|_| second));
+        world.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(pushed_at, [0, 5, 15, 35]);
+    assert_eq!(world.metric("privnum_store_ok"), 0);
+    let shown = async || {
+        let deliveries = world.operator().ask("GET", "deliveries", &Value::Null).await.json();
+        ["state", "pushes"].map(|member| deliveries["items"][0][member].clone())
+    };
+    assert_eq!(shown().await, [json!("pending"), json!(0)]);
+
+    outage.accept();
+    world.advance(Duration::from_secs(15)).await;
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    assert_eq!(shown().await, [json!("delivered"), json!(1)]);
+    assert_eq!(world.metric("privnum_store_ok"), 1);
 }

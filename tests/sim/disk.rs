@@ -4,7 +4,7 @@
 //! ends the simulation. With a mirror, the real embedded store gets every batch too and must load the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use privnum::domain::binding::{AnyBinding, Change};
 use privnum::domain::call::{Call, Cdr};
@@ -72,6 +72,8 @@ pub struct Disk {
     tables: Mutex<Tables>,
     fault: Mutex<Option<Fault>>,
     load_fails: Mutex<bool>,
+    frozen: Mutex<bool>,
+    thawed: Condvar,
     mirror: Option<EmbeddedStore>,
 }
 
@@ -89,7 +91,14 @@ struct Everything {
 
 impl Disk {
     pub fn new(mirror: Option<EmbeddedStore>) -> Self {
-        Self { tables: Mutex::default(), fault: Mutex::default(), load_fails: Mutex::default(), mirror }
+        Self {
+            tables: Mutex::default(),
+            fault: Mutex::default(),
+            load_fails: Mutex::default(),
+            frozen: Mutex::default(),
+            thawed: Condvar::new(),
+            mirror,
+        }
     }
 
     /// What is stored.
@@ -110,6 +119,16 @@ impl Disk {
     /// Lets the next load break off half way.
     pub fn fail_next_load(&self) {
         *self.load_fails.lock().unwrap() = true;
+    }
+
+    /// From now on a commit waits, as for a disk that hangs, until [`Disk::thaw`].
+    pub fn freeze(&self) {
+        *self.frozen.lock().unwrap() = true;
+    }
+
+    pub fn thaw(&self) {
+        *self.frozen.lock().unwrap() = false;
+        self.thawed.notify_all();
     }
 
     fn compare_with_mirror(&self, from: LoadFrom) {
@@ -309,6 +328,7 @@ impl Store for Disk {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        drop(self.thawed.wait_while(self.frozen.lock().unwrap(), |frozen| *frozen).unwrap());
         let fault = self.take_fault();
         let mut tables = self.tables();
         tables.last_batch.clear();
@@ -367,7 +387,13 @@ impl Store for Disk {
     fn delivery(&self, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
         let tables = self.tables();
         Ok(tables.notices.get(&id).map(|notice| DeliveryDetail {
-            row: DeliveryRow { delivery: notice.delivery, session: None, ended_at: None },
+            row: DeliveryRow {
+                delivery: notice.delivery,
+                session: None,
+                ended_at: None,
+                stage: None,
+                last_push: None,
+            },
             attempts: notice.attempts.clone(),
             body: Arc::clone(&notice.body),
         }))

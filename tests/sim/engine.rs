@@ -9,12 +9,14 @@ use privnum::control::SwitchControl;
 use privnum::domain::area::AreaTable;
 use privnum::domain::axb::AxbBind;
 use privnum::domain::binding::Terms;
+use privnum::domain::call::CallId;
 use privnum::domain::command::{Command, Done, XChoice};
 use privnum::domain::customer::Mode;
 use privnum::domain::delivery::Schedule;
 use privnum::domain::id::AppNo;
-use privnum::domain::number::Pair;
+use privnum::domain::number::{CallingParty, Pair};
 use privnum::domain::refusal::Refusal;
+use privnum::domain::route::CallSetup;
 use privnum::engine::job::{SettingChange, Unserved};
 use privnum::engine::{Engine, PushLimits, Running, Settings, start};
 use privnum::metrics::Metrics;
@@ -22,6 +24,8 @@ use privnum::outbound::{Outbound, OutboundSettings};
 use privnum::recording::Recordings;
 use privnum::remote::Remote;
 use tempfile::TempDir;
+
+use tokio::task::JoinSet;
 
 use super::cast::{START, app, number, party, x};
 use super::disk::{Disk, Fault};
@@ -158,6 +162,49 @@ async fn a_store_error_while_bindings_expire_does_not_stop_the_timers() {
     assert_eq!(live.bound(), 1);
     live.hand.advance(Duration::from_secs(1));
     live.until(|live| live.bound() == 0).await;
+    live.running.stop().await;
+}
+
+/// What is asked while a flush hangs waits in an inbox that is bounded; beyond it the answer is "overloaded", at
+/// once. Whoever only reads notices nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_commit_hangs_reads_go_on_and_what_waits_is_bounded_and_afterwards_done() {
+    const BINDS: u64 = 100;
+    /// More than the inbox (8,192 jobs) and the batch that the writer holds (1,024) take together.
+    const FLUSHES: usize = 20_000;
+    const WAITING_MAX: usize = 8_192 + 1_024;
+    let live = Live::new().await;
+    live.disk.freeze();
+    let mut binds: Vec<_> = (0..BINDS).map(|n| Box::pin(live.bind(2 * n + 1, 2 * n + 2, 0))).collect();
+    // The first look at each sends it to the writer.
+    let all_wait = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(binds.iter_mut().all(|bind| bind.as_mut().poll(context).is_pending()))
+    });
+    assert!(all_wait.await, "a bind was answered before it was durable");
+    let mut flushes = JoinSet::new();
+    for _ in 0..FLUSHES {
+        let engine = live.engine().clone();
+        flushes.spawn(async move { engine.flush().await });
+    }
+    let refused = async {
+        for _ in 0..FLUSHES - WAITING_MAX {
+            assert_eq!(flushes.join_next().await.unwrap().unwrap(), Err(Unserved::Overloaded));
+        }
+    };
+    tokio::time::timeout(GIVE_UP, refused).await.expect("the inbox takes more than it may");
+    let call = CallId::new("c").unwrap();
+    let setup = CallSetup { caller: CallingParty::Withheld, called: Some(party(1)), extension: None };
+    assert!(live.engine().route(&call, setup).is_ok(), "routes come from memory");
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (0, 0));
+
+    live.disk.thaw();
+    for bind in binds {
+        assert!(bind.await.unwrap().is_ok());
+    }
+    assert_eq!((live.bound(), live.disk.tables().bindings.len()), (100, 100));
+    while let Some(ended) = flushes.join_next().await {
+        assert!(matches!(ended.unwrap(), Ok(()) | Err(Unserved::Overloaded)));
+    }
     live.running.stop().await;
 }
 

@@ -8,7 +8,7 @@ use crate::http::Reply;
 use crate::store::Attempt;
 use crate::store::query::{DeliveryDetail as StoredDelivery, DeliveryFilter, DeliveryRow};
 use crate::wire::operator::record::{
-    AttemptAnswer, DeliveryAnswer, DeliveryDetail, delivery_id, frozen_body,
+    AttemptAnswer, DeliveryAnswer, DeliveryDetail, LastPush, delivery_id, frozen_body,
 };
 use crate::wire::time_text::format_rfc3339_millis;
 
@@ -60,7 +60,12 @@ impl OperatorApi {
 
     fn delivery(&self, row: &DeliveryRow) -> DeliveryAnswer {
         let app = self.engine.shared().registry.customers.by_no(row.delivery.app);
-        DeliveryAnswer::of(&row.delivery, &app, row.session.as_deref(), row.ended_at)
+        let last_push = row.last_push.clone().map(|push| LastPush {
+            at: format_rfc3339_millis(push.at),
+            url: push.url,
+            failure: push.failure,
+        });
+        DeliveryAnswer::of(&row.delivery, &app, row.session.as_deref(), row.ended_at, row.stage, last_push)
     }
 }
 

@@ -281,18 +281,22 @@ fn events(call: &Call) -> Table {
 fn notices(deliveries: &[Delivery]) -> Table {
     let mut table = Table::new(vec![
         ("DELIVERY", Kind::Whole),
-        ("KIND", Kind::Whole),
+        ("NOTICE", Kind::Whole),
         ("STATE", Kind::Whole),
         ("PUSHES", Kind::Whole),
-        ("WHEN (UTC)", Kind::Whole),
+        ("LAST PUSH (UTC)", Kind::Prose),
+        ("RESULT", Kind::Prose),
+        ("NEXT PUSH (UTC)", Kind::Whole),
     ]);
     for delivery in deliveries {
         table.add([
             delivery.id.clone(),
-            delivery.kind.clone(),
+            delivery.notice(),
             delivery.state.clone(),
             delivery.pushes.to_string(),
-            delivery.progress(),
+            delivery.last_push(),
+            delivery.last_result(),
+            maybe_second(delivery.next_at.as_ref()),
         ]);
     }
     table

@@ -93,9 +93,19 @@ pub(super) struct Delivery {
     pub(super) pushes: u32,
     pub(super) next_at: Option<String>,
     pub(super) ended_at: Option<String>,
+    event_type: Option<String>,
+    last_push: Option<LastPush>,
     #[serde(default)]
     attempts: Vec<Attempt>,
     body: Option<Box<RawValue>>,
+}
+
+/// The last push in short.
+#[derive(Debug, Deserialize)]
+struct LastPush {
+    at: String,
+    url: String,
+    failure: Option<String>,
 }
 
 /// One push.
@@ -161,11 +171,12 @@ async fn show(shell: &mut Shell, id: &str) -> Result<(), Fault> {
 fn listing(with_app: bool, with_session: bool) -> Listing<Delivery> {
     let mut columns: Vec<Column<Delivery>> = vec![
         ("ID", Kind::Whole, |delivery| delivery.id.clone()),
-        ("KIND", Kind::Whole, |delivery| delivery.kind.clone()),
+        ("NOTICE", Kind::Whole, Delivery::notice),
         ("STATE", Kind::Whole, |delivery| delivery.state.clone()),
         ("PUSHES", Kind::Whole, |delivery| delivery.pushes.to_string()),
         ("NEXT PUSH (UTC)", Kind::Whole, |delivery| maybe_second(delivery.next_at.as_ref())),
         ("ENDED (UTC)", Kind::Whole, |delivery| maybe_second(delivery.ended_at.as_ref())),
+        ("LAST RESULT", Kind::Prose, Delivery::last_result),
     ];
     if with_session {
         columns.push(("SESSION ID", Kind::Whole, Delivery::sessions));
@@ -179,7 +190,7 @@ fn listing(with_app: bool, with_session: bool) -> Listing<Delivery> {
 fn details(delivery: &Delivery, now: Timestamp) -> Details {
     Details::new(format!("Delivery {}", delivery.id))
         .with("app", delivery.app_key.as_str())
-        .with("kind", delivery.kind.as_str())
+        .with("notice", delivery.notice())
         .or_dash("call", delivery.session_id.as_deref())
         .with("state", delivery.state.as_str())
         .with("pushes", delivery.pushes.to_string())
@@ -198,12 +209,28 @@ impl Delivery {
         }
     }
 
-    /// How far it is, for a table: `delivered 2026-01-02 03:04:05`.
-    pub(super) fn progress(&self) -> String {
-        match (&self.next_at, &self.ended_at) {
-            (Some(next), _) => format!("next push {}", second(next)),
-            (None, Some(ended)) => second(ended),
-            (None, None) => String::new(),
+    /// What it tells: `event callin`, `cdr`, `numStatus`.
+    pub(super) fn notice(&self) -> String {
+        match &self.event_type {
+            Some(stage) => format!("{} {stage}", self.kind),
+            None => self.kind.clone(),
+        }
+    }
+
+    /// When the last push began and where it went.
+    pub(super) fn last_push(&self) -> String {
+        self.last_push
+            .as_ref()
+            .map(|push| format!("{} to {}", second(&push.at), push.url))
+            .unwrap_or_default()
+    }
+
+    /// What became of the last push.
+    pub(super) fn last_result(&self) -> String {
+        match &self.last_push {
+            Some(LastPush { failure: Some(failure), .. }) => failure.clone(),
+            Some(_) => "accepted".into(),
+            None => "no push yet".into(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Receivers that hang, drip, flood, lie and lure.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -93,6 +94,29 @@ async fn no_body_is_read_past_the_cap_whatever_its_head_promises() {
         assert!(!attempt.answer.whole);
         served.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_stays_as_small_as_it_came() {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(&vec![0; 64 << 20]).unwrap();
+    let bomb = packer.finish().unwrap();
+    let sent = bomb.clone();
+    let (address, served) = receiver(async move |listener| {
+        let mut stream = accept(&listener).await;
+        let asked = read_request(&mut stream).await;
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", sent.len());
+        // Ends early when the other side has had enough.
+        drop(stream.write_all(&[head.as_bytes(), &sent].concat()).await);
+        asked
+    })
+    .await;
+    let attempt = post_to(&client(), format!("http://{address}/")).await;
+    assert_eq!(attempt.outcome, PushOutcome::Answered(200));
+    assert_eq!(attempt.answer.body, bomb[..4_096]);
+    let asked = served.await.unwrap().to_ascii_lowercase();
+    assert!(!asked.contains("accept-encoding"), "nobody asked for it: {asked}");
 }
 
 #[tokio::test]

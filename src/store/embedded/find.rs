@@ -12,13 +12,13 @@ use super::load::{CALL, CLOSING, read_call, with_columns};
 use super::search::{Field, Index, Look};
 use super::sql::column_list;
 use super::sqlite::{Cells, gather};
-use crate::domain::call::Call;
+use crate::domain::call::{Call, Stage};
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::id::RowKey;
 use crate::domain::operation::{BindingOperation, OperationKind};
 use crate::store::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    OperationFilter, Page, Span,
+    LastPush, OperationFilter, Page, Span,
 };
 use crate::store::row::{
     AttemptColumns, AuditColumns, BindingColumns, CdrColumns, Column, OperationColumns, Value, key_or_beyond,
@@ -103,10 +103,16 @@ pub(super) fn calls<'f>(
     list.find(db, index, (page, filter.span), narrow, |cells| read_call(db, cells))
 }
 
-/// What tells where a delivery stands, from its row `d`, its pending row `p` and its ended row `e`.
+/// What tells where a delivery stands, from its row `d`, its pending row `p`, its ended row `e` and the row `a` of
+/// its last push. The stage stands only in the body.
 const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushes, e.pushes), \
                         coalesce(p.first_push_at, e.first_push_at), coalesce(p.due, e.due), \
-                        coalesce(e.state, 'pending'), e.ended_at";
+                        coalesce(e.state, 'pending'), e.ended_at, \
+                        CASE WHEN d.kind = 'event' AND json_valid(CAST(d.body AS TEXT)) \
+                        THEN json_extract(CAST(d.body AS TEXT), '$.eventType') END, a.at, a.url, a.failure";
+/// Joins the last push of a delivery `d`, if one was made.
+const LAST_PUSH: &str = "LEFT JOIN attempt a ON a.delivery = d.id \
+                         AND a.n = (SELECT max(n) FROM attempt WHERE delivery = d.id)";
 
 /// What the index can shorten this search by. Pending deliveries are few.
 pub(super) fn look_for_deliveries(filter: &DeliveryFilter) -> Option<Look<'_>> {
@@ -141,7 +147,7 @@ pub(super) fn deliveries<'f>(
         ),
     };
     let list = List {
-        select: &format!("SELECT {DELIVERY} FROM {from}"),
+        select: &format!("SELECT {DELIVERY} FROM {from} {LAST_PUSH}"),
         key,
         unindexed: Unindexed::Above,
         key_of: |row: &DeliveryRow| row.delivery.id,
@@ -176,14 +182,24 @@ fn read_delivery(cells: &mut Cells<'_>) -> Result<DeliveryRow, StoreError> {
         delivery: Delivery { id, app, kind, call, pushes, first_push_at, due, state },
         session: session.map(|session| Box::from(&*session)),
         ended_at: cells.column("delivery_ended.ended_at")?,
+        stage: cells.column::<Option<Cow<'_, str>>>("eventType")?.and_then(|word| Stage::from_str(&word)),
+        last_push: read_last_push(cells)?,
     })
+}
+
+fn read_last_push(cells: &mut Cells<'_>) -> Result<Option<LastPush>, StoreError> {
+    let at: Option<_> = cells.column("attempt.at")?;
+    let url: Option<Cow<'_, str>> = cells.column("attempt.url")?;
+    let failure: Option<Cow<'_, str>> = cells.column("attempt.failure")?;
+    let failure = failure.map(|failure| Box::from(&*failure));
+    Ok(at.zip(url).map(|(at, url)| LastPush { at, url: Box::from(&*url), failure }))
 }
 
 pub(super) fn delivery(db: &Connection, id: RowKey) -> Result<Option<DeliveryDetail>, StoreError> {
     let key = Value::Int(key_or_beyond(id));
     let sql = format!(
         "SELECT {DELIVERY}, d.body FROM delivery d LEFT JOIN delivery_pending p ON p.id = d.id \
-         LEFT JOIN delivery_ended e ON e.id = d.id WHERE d.id = ?1"
+         LEFT JOIN delivery_ended e ON e.id = d.id {LAST_PUSH} WHERE d.id = ?1"
     );
     let found = gather(db, &sql, [key.clone()], |cells| Ok((read_delivery(cells)?, read_body(cells)?)))?;
     let Some((row, body)) = found.into_iter().next() else { return Ok(None) };

@@ -88,11 +88,18 @@ pub(super) fn in_transaction<T>(
 ///
 /// After an IO error it is not, even if the transaction is still open: the sync may have failed after the
 /// commit mark had reached the disk, and a crash now would bring the transaction to life.
+///
+/// A full disk shows earlier, while pages are appended to the log: the commit mark comes with the last of them and
+/// counts only when it is whole. SQLite has then taken the transaction back itself. To start over for that would
+/// turn a full disk, which refuses changes, into an outage of everything.
 fn take_back(transaction: Transaction<'_>, error: rusqlite::Error) -> StoreError {
     let still_open = !transaction.is_autocommit();
-    let certain = !matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure));
-    let taken_back = still_open && transaction.rollback().is_ok();
-    if taken_back && certain { error.into() } else { StoreError::OutcomeUnknown(error.to_string()) }
+    let taken_back = match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => false,
+        Some(ErrorCode::DiskFull) => !still_open || transaction.rollback().is_ok(),
+        _ => still_open && transaction.rollback().is_ok(),
+    };
+    if taken_back { error.into() } else { StoreError::OutcomeUnknown(error.to_string()) }
 }
 
 /// For everything before a commit: nothing was written.

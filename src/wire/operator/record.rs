@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::time;
 use crate::domain::ban::Ban;
+use crate::domain::call::Stage;
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::Delivery;
 use crate::domain::id::RowKey;
@@ -26,15 +27,28 @@ pub struct DeliveryAnswer {
     pushes: u8,
     next_at: Option<String>,
     ended_at: Option<String>,
+    event_type: Option<&'static str>,
+    last_push: Option<LastPush>,
+}
+
+/// The last push of a delivery in a list.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the members are those of proto-docs/operator.md")]
+pub struct LastPush {
+    pub at: String,
+    pub url: Box<str>,
+    pub failure: Option<Box<str>>,
 }
 
 impl DeliveryAnswer {
-    /// For a delivery to `app`, about `session`, that ended at `ended_at`, if it did.
+    /// For a delivery to `app`, about `session`, that ended at `ended_at`, if it did. `stage` is that of an event.
     pub fn of(
         delivery: &Delivery,
         app: &CustomerApp,
         session: Option<&str>,
         ended_at: Option<Timestamp>,
+        stage: Option<Stage>,
+        last_push: Option<LastPush>,
     ) -> Self {
         let is_pending = delivery.state.is_pending();
         Self {
@@ -46,6 +60,8 @@ impl DeliveryAnswer {
             pushes: delivery.pushes,
             next_at: time(is_pending.then_some(delivery.due)),
             ended_at: time(ended_at.filter(|_| !is_pending)),
+            event_type: stage.map(Stage::as_str),
+            last_push,
         }
     }
 }

@@ -58,6 +58,17 @@ async fn a_notice_that_does_not_get_through_is_shown_with_every_attempt_and_push
     let session = answered(&world, &app).await;
     let story = operator(&world, &format!("call show {session}")).await.worked();
     assert!(story.contains("Notices to the app: 5 delivered, 1 waiting, 0 given up."), "{story}");
+    for part in [
+        "event callin",
+        "event disconnect",
+        "accepted",
+        "answered 503, expected 200",
+        &world.receiver.url(FEE),
+    ] {
+        assert!(story.contains(part), "{part:?} in {story}");
+    }
+    let listed = operator(&world, &format!("delivery list --session {session}")).await.worked();
+    assert!(listed.contains("event alerting") && listed.contains("answered 503, expected 200"), "{listed}");
 
     let list =
         operator(&world, &format!("delivery list --session {session} --state pending --json")).await.json();
@@ -66,7 +77,7 @@ async fn a_notice_that_does_not_get_through_is_shown_with_every_attempt_and_push
     let shown = operator(&world, &format!("delivery show {id}")).await.worked();
     let url = world.receiver.url(FEE);
     for part in [
-        "  kind       cdr\n",
+        "  notice     cdr\n",
         "  state      pending\n",
         "Attempt 1, 2026-01-02 03:0",
         "UTC: failed: ",

@@ -1,8 +1,10 @@
 //! The real binary, for what only a process can show: `kill -9`, signals.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use super::{Addresses, Operator, Switch};
 
@@ -10,7 +12,7 @@ use super::{Addresses, Operator, Switch};
 pub struct Process {
     child: Child,
     pub addresses: Addresses,
-    log: Lines<BufReader<ChildStderr>>,
+    log: mpsc::Receiver<String>,
 }
 
 impl Process {
@@ -30,16 +32,19 @@ impl Process {
             rest.split_whitespace().next().unwrap().parse().unwrap()
         };
         let addresses = Addresses::new(["customer=", "switch=", "operator="].map(address));
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        // Read as it comes: a pipe that nobody empties would stop the process once it is full.
+        let (lines, log) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
         Self { child, addresses, log }
-    }
-
-    pub fn switch(&self) -> Switch {
-        Switch(self.addresses.clone())
     }
 
     pub fn operator(&self) -> Operator {
         Operator(self.addresses.clone())
+    }
+
+    pub fn switch(&self) -> Switch {
+        Switch(self.addresses.clone())
     }
 
     /// Sends a signal by its name, such as `HUP`.
@@ -50,8 +55,13 @@ impl Process {
 
     /// Reads the log up to a line that holds `text`.
     pub fn wait_for_log(&mut self, text: &str) {
-        let found = self.log.by_ref().map_while(Result::ok).any(|line| line.contains(text));
+        let found = self.log.iter().any(|line| line.contains(text));
         assert!(found, "the process ended without logging {text:?}");
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn end(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// `kill -9`.

@@ -1,6 +1,6 @@
 //! A customer's callback server on a loopback port. It keeps every push as it came, and answers as it was told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -51,7 +51,7 @@ pub enum Reaction {
 
 #[derive(Debug, Default)]
 struct Desk {
-    pushes: Mutex<Vec<Pushed>>,
+    pushes: Mutex<VecDeque<Pushed>>,
     arrived: Notify,
     reactions: Mutex<HashMap<String, Reaction>>,
 }
@@ -103,13 +103,13 @@ impl Receiver {
 
     /// What was not taken.
     pub fn left(&self) -> Vec<Pushed> {
-        self.desk.pushes.lock().unwrap().clone()
+        self.desk.pushes.lock().unwrap().iter().cloned().collect()
     }
 
     fn take(&self, path: &str) -> Option<Pushed> {
         let mut pushes = self.desk.pushes.lock().unwrap();
         let at = pushes.iter().position(|push| push.path == path)?;
-        Some(pushes.remove(at))
+        pushes.remove(at)
     }
 }
 
@@ -123,7 +123,7 @@ async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
     let mut unread = Vec::new();
     while let Some(push) = read_push(&mut stream, &mut unread).await {
         let reaction = desk.reactions.lock().unwrap().get(&push.path).cloned();
-        desk.pushes.lock().unwrap().push(push);
+        desk.pushes.lock().unwrap().push_back(push);
         desk.arrived.notify_waiters();
         let (status, body) = match reaction.unwrap_or(Reaction::Answer(200, "")) {
             Reaction::Answer(status, body) => (status, body),

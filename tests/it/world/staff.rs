@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Headers, exchange, request};
+use super::http::{Answer, Headers, exchange, request, try_exchange};
 use super::{Addresses, OPERATOR_TOKEN, SWITCH_TOKEN};
 
 fn bearer(token: &str) -> (String, String) {
@@ -30,6 +30,12 @@ impl Switch {
         let answer = exchange(self.address(), bytes).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
+    }
+
+    /// Reports to a gateway that may die meanwhile or have no room on its disk.
+    pub async fn try_report(&self, events: &Value) -> Option<Answer> {
+        let bytes = request("POST", "/switch/v1/events", &Self::headers(), events.to_string().as_bytes());
+        try_exchange(self.address(), bytes).await
     }
 
     /// Where does this call go?
