@@ -430,7 +430,7 @@ pub struct StatusAnswer {
     pub unknown: usize,
 }
 
-/// An error of the switch and operator listeners.
+/// An error of the switch listener: `{"error":{...}}`.
 #[derive(Debug, Serialize)]
 pub struct ErrorAnswer<'a> {
     /// What went wrong.

@@ -121,9 +121,10 @@ impl SwitchApi {
 
     async fn events(&self, body: &[u8]) -> Result<Reply, Fault> {
         let read = events(body, self.engine.shared().clock.now())?;
-        let count = match read.usable.is_empty() {
-            true => ReportCount::default(),
-            false => self.engine.report(read.usable).await?,
+        let count = if read.usable.is_empty() {
+            ReportCount::default()
+        } else {
+            self.engine.report(read.usable).await?
         };
         if read.unusable > 0 {
             tracing::warn!(events = read.unusable, "parked events that cannot be read");
