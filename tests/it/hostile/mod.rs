@@ -78,6 +78,23 @@ async fn headers_over_16_kib_or_more_than_a_hundred_are_refused() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_is_told_so_by_the_listeners_for_switch_and_operators_too() {
+    let (world, _app) = World::axb().await;
+    let long = [("X-Long".to_owned(), "x".repeat(20_000))];
+    for address in [world.switch().address(), world.operator().address()] {
+        for (bytes, status, message) in [
+            (b"\x16\x03nonsense\r\n\r\n".to_vec(), 400, "not a complete HTTP request"),
+            (request("GET", "/", &long, b""), 431, "the headers are too long"),
+            (request("GET", "/nowhere", &[], b""), 404, "there is no such URI"),
+        ] {
+            let answer = exchange(address, bytes).await;
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.json()["error"]["message"], message);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_slow_body_is_told_so_and_a_slow_head_is_cut() {
     let limits = "limits.header_read_secs = 0.05\nlimits.body_read_secs = 0.05\nlimits.idle_secs = 0.05";
     let (_world, app) = World::one_app("AXB", limits).await;
