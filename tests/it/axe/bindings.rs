@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{FOREIGN_X, HOUR, MINUTE, OTHER_A, SECOND, axe, bind, text, try_bind};
-use crate::world::{A, AXE, AXE_LIST, B, STATUS, X, at};
+use crate::world::{A, AXE, AXE_LIST, B, STATUS, X};
 
 /// Binds that are refused: the members, result code, what the text holds.
 const REFUSED: &[(&str, &str, &str)] = &[
