@@ -48,6 +48,7 @@ enum Fault {
     TooLarge,
     NoHttp,
     HeadersTooLong,
+    UnusableCallId,
     Recording(NotKept),
     Unavailable(Option<Unserved>),
 }
@@ -174,6 +175,7 @@ impl Fault {
             }
             Self::NoHttp => (400, "invalid_request", "not a complete HTTP request".into()),
             Self::HeadersTooLong => (431, "invalid_request", "the headers are too long".into()),
+            Self::UnusableCallId => (400, "invalid_request", "callId must be 1 to 256 characters".into()),
             Self::Recording(why) => recordings::fault(&why),
             Self::Unavailable(why) => {
                 (503, "unavailable", why.map_or_else(|| "try again".into(), |why| why.to_string()))

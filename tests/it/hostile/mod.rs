@@ -6,7 +6,7 @@ mod garbage;
 use serde_json::json;
 
 use crate::world::http::{Answer, Connection, exchange, header_lines, request};
-use crate::world::{A, AXB, B, Customer, World, X};
+use crate::world::{A, AXB, B, Customer, Switch, World, X};
 
 const BODY_BYTES_MAX: usize = 65_536;
 
@@ -92,6 +92,11 @@ async fn what_is_no_request_is_told_so_by_the_listeners_for_switch_and_operators
             assert_eq!(answer.json()["error"]["message"], message);
         }
     }
+    let target = format!("/switch/v1/recordings/{}", "c".repeat(257));
+    let file = request("PUT", &target, &Switch::headers(), b"RIFF");
+    let answer = exchange(world.switch().address(), file).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"]["message"], "callId must be 1 to 256 characters");
 }
 
 #[tokio::test]
