@@ -38,7 +38,7 @@ impl Mode {
     }
 
     /// Inverse of [`Mode::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Ax, Self::Axb, Self::Axe].into_iter().find(|mode| mode.as_str() == word)
     }
 
