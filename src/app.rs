@@ -192,7 +192,7 @@ impl Gateway {
         self.switch_tokens.store(Arc::new(config.switch.tokens.clone()));
         self.operator_tokens.store(Arc::new(config.operator.tokens.clone()));
         self.reload_certificate();
-        info!("reloaded tokens and certificate; other settings take effect at the next start");
+        info!("reloaded tokens, certificate and log level; other settings take effect at the next start");
     }
 
     fn reload_certificate(&self) {
@@ -207,7 +207,7 @@ impl Gateway {
 /// Runs the gateway of a configuration file until it is told to stop.
 pub async fn serve(path: &Path) -> Result<(), ServeError> {
     let config = Config::load(path)?;
-    crate::logging::start(config.log).map_err(std::io::Error::other)?;
+    let logging = crate::logging::start(config.log).map_err(std::io::Error::other)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -219,7 +219,10 @@ pub async fn serve(path: &Path) -> Result<(), ServeError> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => match Config::load(path) {
-                Ok(config) => gateway.reload(&config),
+                Ok(config) => {
+                    logging.set_level(config.log.level);
+                    gateway.reload(&config);
+                }
                 Err(problems) => error!("not reloaded, the configuration has problems:\n{problems}"),
             },
             () = tokio::time::sleep(CERTIFICATE_CHECK), if gateway.tls.is_some() => {

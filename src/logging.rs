@@ -1,5 +1,5 @@
 //! Logging: to stderr, text on a terminal and JSON otherwise, at the level of the configuration or of the
-//! environment variable `PRIVNUM_LOG`.
+//! environment variable `PRIVNUM_LOG`. The level can change while the program runs.
 //!
 //! Only this crate's own messages are logged at the chosen level. Other crates are held to warnings, because
 //! their messages know nothing of masked numbers: an HTTP library may well print a path with a number in it.
@@ -34,10 +34,11 @@ use tracing::Subscriber;
 use tracing::field::display;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::Filter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat, LogLevel};
 
@@ -60,9 +61,27 @@ pub enum LoggingError {
     Twice,
 }
 
+/// Logging that was started. It goes on when this is dropped.
+#[derive(Debug)]
+pub struct Logging {
+    filter: reload::Handle<Targets, Registry>,
+    /// What `PRIVNUM_LOG` said at the start.
+    variable: Option<String>,
+}
+
+impl Logging {
+    /// Logs at another level from now on, unless `PRIVNUM_LOG` set it at the start.
+    pub fn set_level(&self, configured: LogLevel) {
+        let level = level(configured, self.variable.as_deref()).expect("it was read at the start");
+        self.filter.reload(targets(level)).expect("the subscriber lives as long as the program");
+    }
+}
+
 /// Starts logging to stderr, and logs every panic from now on. Once per program.
-pub fn start(log: Log) -> Result<(), LoggingError> {
-    let level = level(log.level, std::env::var(LEVEL_VARIABLE).ok().as_deref())?;
+pub fn start(log: Log) -> Result<Logging, LoggingError> {
+    let variable = std::env::var(LEVEL_VARIABLE).ok();
+    let level = level(log.level, variable.as_deref())?;
+    let (filter, handle) = reload::Layer::new(targets(level));
     let terminal = io::stderr().is_terminal();
     let shape = match log.format {
         LogFormat::Json => Shape::Json,
@@ -70,11 +89,11 @@ pub fn start(log: Log) -> Result<(), LoggingError> {
         LogFormat::Auto | LogFormat::Text => Shape::Text { colour: terminal && colour_wanted() },
     };
     tracing_subscriber::registry()
-        .with(layer(level, shape, io::stderr))
+        .with(layer(filter, shape, io::stderr))
         .try_init()
         .map_err(|_| LoggingError::Twice)?;
     panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(Logging { filter: handle, variable })
 }
 
 #[derive(Clone, Copy)]
@@ -94,11 +113,8 @@ fn level(configured: LogLevel, variable: Option<&str>) -> Result<LogLevel, Loggi
     found.map(|(_, level)| *level).ok_or(LoggingError::UnknownLevel)
 }
 
-fn layer<S, W>(level: LogLevel, shape: Shape, writer: W) -> impl Layer<S>
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
-{
+/// This crate's messages at `level`, those of others at warnings at the most.
+fn targets(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -107,12 +123,21 @@ where
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let others = own.min(LevelFilter::WARN);
+    Targets::new().with_target(env!("CARGO_CRATE_NAME"), own).with_default(others)
+}
+
+fn layer<S, F, W>(filter: F, shape: Shape, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    F: Filter<S> + Send + Sync + 'static,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let layer = fmt::layer().with_writer(writer);
     let layer = match shape {
         Shape::Text { colour } => layer.with_ansi(colour).boxed(),
         Shape::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    layer.with_filter(Targets::new().with_target(env!("CARGO_CRATE_NAME"), own).with_default(others))
+    layer.with_filter(filter)
 }
 
 /// Logs where a panic happened, and its message.
@@ -171,7 +196,8 @@ mod tests {
     fn logged(level: LogLevel, shape: Shape, say: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::registry().with(layer(level, shape, move || writer.clone()));
+        let subscriber =
+            tracing_subscriber::registry().with(layer(targets(level), shape, move || writer.clone()));
         tracing::subscriber::with_default(subscriber, say);
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -192,6 +218,27 @@ mod tests {
             tracing::warn!(target: "hyper::proto", "their warning");
         });
         assert_eq!(text, "");
+    }
+
+    #[test]
+    fn the_level_can_change_while_the_program_runs_unless_the_environment_sets_it() {
+        for (variable, debug_is_logged) in [(None, true), (Some("warn".to_owned()), false)] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let (filter, handle) = reload::Layer::new(targets(LogLevel::Warn));
+            let logging = Logging { filter: handle, variable };
+            let shape = Shape::Text { colour: false };
+            let subscriber =
+                tracing_subscriber::registry().with(layer(filter, shape, move || writer.clone()));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::debug!("before");
+                logging.set_level(LogLevel::Debug);
+                tracing::debug!("after");
+            });
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            assert!(!text.contains("before"), "{text}");
+            assert_eq!(text.contains("after"), debug_is_logged, "{text}");
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Admission {
 
 /// Proof that a request passed every check. Only [`Admission`] makes one.
 #[derive(Debug)]
+#[expect(clippy::manual_non_exhaustive, reason = "nothing else in this crate can make one either")]
 pub struct Admitted {
     /// The app that asks.
     pub app: Arc<CustomerApp>,

@@ -118,15 +118,15 @@ fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
                 ..Rejection::new(ResultCode::NumbersExhausted)
             };
         }
-        Refusal::XTaken => ResultCode::NumberTaken,
         Refusal::TooManyX => ResultCode::NumberLimitReached,
         Refusal::SamePairBound => ResultCode::RecordExists,
         Refusal::NoSuchBinding => ResultCode::RecordMissing,
         Refusal::SameNumber => {
             return Rejection::invalid("origNum and calleeNum must not be equal.", None);
         }
-        // An AX number carries one A without an extension; these cannot be asked of it.
-        Refusal::XFull
+        // All but the first cannot be asked of an AX number: it carries one A without an extension.
+        Refusal::XTaken
+        | Refusal::XFull
         | Refusal::PartyAlreadyBound
         | Refusal::ExtensionTaken
         | Refusal::NoFreeExtension(_)
@@ -146,13 +146,13 @@ fn axb(refusal: &Refusal) -> Rejection {
             return Rejection { what: why.to_string().into(), ..Rejection::new(ResultCode::NoNumberForArea) };
         }
         Refusal::XFull => ResultCode::RelationLimitReached,
-        Refusal::PartyAlreadyBound => ResultCode::RelationBound,
         Refusal::NoSuchBinding => ResultCode::RelationMissing,
         Refusal::SameNumber => {
             return Rejection::invalid("callerNum and calleeNum must not be equal.", None);
         }
-        // An AXB number has neither an owner nor extensions; these cannot be asked of it.
-        Refusal::XTaken
+        // All but the first cannot be asked of an AXB number: it has neither an owner nor extensions.
+        Refusal::PartyAlreadyBound
+        | Refusal::XTaken
         | Refusal::TooManyX
         | Refusal::SamePairBound
         | Refusal::ExtensionTaken

@@ -36,7 +36,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway. Prints `ready customer=.. switch=.. operator=..` when everything answers.
     #[command(after_help = "Example:\n  privnum serve --config /etc/privnum/config.toml\n\n\
-        SIGTERM stops it in good order, SIGHUP makes it read certificates and tokens again.")]
+        SIGTERM stops it in good order, SIGHUP makes it read certificates, tokens and the log level again.")]
     Serve {
         /// The configuration file; deploy/config.example.toml explains every key.
         #[arg(long, value_name = "FILE")]

@@ -151,12 +151,11 @@ impl<'a> Checks<'a> {
         let mut servers = Vec::with_capacity(given.len());
         for text in given {
             let bare = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-            match text.parse::<SocketAddr>().or_else(|_| bare()) {
-                Ok(server) => servers.push(server),
-                Err(_) => {
-                    let what = "must hold addresses like \"192.0.2.53\" or \"[2001:db8::53]:5353\"";
-                    self.problem(key, format!("{what}, not {text:?}"));
-                }
+            if let Ok(server) = text.parse::<SocketAddr>().or_else(|_| bare()) {
+                servers.push(server);
+            } else {
+                let what = "must hold addresses like \"192.0.2.53\" or \"[2001:db8::53]:5353\"";
+                self.problem(key, format!("{what}, not {text:?}"));
             }
         }
         servers

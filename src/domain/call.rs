@@ -80,7 +80,7 @@ impl Stage {
     }
 
     /// Inverse of [`Stage::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.as_str() == word)
     }
 }

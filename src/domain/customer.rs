@@ -38,7 +38,7 @@ impl Mode {
     }
 
     /// Inverse of [`Mode::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Ax, Self::Axb, Self::Axe].into_iter().find(|mode| mode.as_str() == word)
     }
 
@@ -132,6 +132,7 @@ impl fmt::Debug for ClientCertificate {
 
 /// Which request signatures an app may use, and how strictly they are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a record of settings that are on or off")]
 pub struct SignaturePolicy {
     /// X-AKSK is accepted.
     pub aksk: bool,
@@ -160,6 +161,7 @@ pub struct AxeDefaults {
 
 /// A customer's application: replaced whole when it changes, never edited in place.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "a record of settings that are on or off")]
 pub struct CustomerApp {
     /// Its row number.
     pub no: AppNo,

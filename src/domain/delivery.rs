@@ -36,7 +36,7 @@ impl NoticeKind {
     }
 
     /// Inverse of [`NoticeKind::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
@@ -69,7 +69,7 @@ impl State {
     }
 
     /// Inverse of [`State::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Pending, Self::Delivered, Self::Exhausted].into_iter().find(|state| state.as_str() == word)
     }
 }

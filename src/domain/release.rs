@@ -125,7 +125,7 @@ impl ReleasedBy {
     }
 
     /// Inverse of [`ReleasedBy::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Caller, Self::Callee, Self::Switch, Self::Gateway, Self::Timeout, Self::MaxDuration]
             .into_iter()
             .find(|by| by.as_str() == word)

@@ -212,7 +212,7 @@ pub enum SettingFault {
     #[error("the number exists already")]
     NumberExists,
     /// No such number.
-    #[error("no such number")]
+    #[error("there is no such number")]
     NumberNotFound,
     /// The number has this status already.
     #[error("the number has this status already")]

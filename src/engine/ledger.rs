@@ -121,7 +121,8 @@ impl Ledger {
     /// When a tick is due, and how many were heard.
     pub fn timetable(&self) -> Timetable {
         let replays = self.replays.next_due(self.shared.clock.now());
-        let due = [self.staging.next_expiry(), self.reports.next_due(), replays].into_iter().flatten().min();
+        let due =
+            [self.staging.next_expiry(), Some(self.reports.next_due()), replays].into_iter().flatten().min();
         Timetable {
             next_tick: due.map(|due| self.paused_until.map_or(due, |at| due.max(at))),
             ticks: self.ticks,

@@ -63,9 +63,9 @@ impl Reports {
     }
 
     /// When there is something to close or to sweep.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self) -> Timestamp {
         let sweep = self.next_sweep.min(self.next_forget);
-        Some(self.closings.next_due().map_or(sweep, |due| due.min(sweep)))
+        self.closings.next_due().map_or(sweep, |due| due.min(sweep))
     }
 
     /// A batch begins.
@@ -110,18 +110,12 @@ impl Ledger {
         draft: &mut Draft,
         now: Timestamp,
     ) -> Reported {
-        let mut call = match self.known_call(id, draft) {
-            Some(call) => call,
-            None => {
-                let call = Call::new(
-                    self.staging.next_key(now),
-                    id.clone(),
-                    self.shared.origin.ids.session(id.expose()).into(),
-                );
-                draft.write(Write::Call(Box::new(call.clone())));
-                call
-            }
-        };
+        let mut call = self.known_call(id, draft).unwrap_or_else(|| {
+            let session = self.shared.origin.ids.session(id.expose()).into();
+            let call = Call::new(self.staging.next_key(now), id.clone(), session);
+            draft.write(Write::Call(Box::new(call.clone())));
+            call
+        });
         let mut tell = self.decide_call(&mut call, event, now);
         if !tell.is_empty() || call.decision != self.known_call(id, draft).and_then(|known| known.decision) {
             draft.write(Write::Call(Box::new(call.clone())));
@@ -262,7 +256,9 @@ impl Ledger {
             let app = self.shared.registry.customers.by_no(app);
             if app.urls.cdr.is_some() {
                 let delivery = Delivery::new(self.staging.next_key(now), app.no, NoticeKind::Cdr, None, now);
-                batch.iter_mut().for_each(|cdr| cdr.delivery = Some(delivery.id));
+                for cdr in &mut batch {
+                    cdr.delivery = Some(delivery.id);
+                }
                 let sessions: Vec<_> = batch.iter().map(|cdr| &*cdr.session).collect();
                 draft.deliver(
                     delivery,
@@ -289,7 +285,7 @@ impl Ledger {
         match self.shared.store.forget_older(than, FORGET_ROWS_MAX) {
             // There may be more: come back soon.
             Ok(gone) if gone >= FORGET_ROWS_MAX => {
-                self.reports.next_forget = now.after(Duration::from_secs(1))
+                self.reports.next_forget = now.after(Duration::from_secs(1));
             }
             Ok(_) => self.reports.next_forget = now.after(FORGET_EVERY),
             Err(error) => {

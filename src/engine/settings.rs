@@ -70,7 +70,7 @@ impl Ledger {
         let Some(ChangedApp { app, names }) = change.applied_to(&before, now) else { return before };
         self.audit(who, change.action(), app.key.to_string(), names.join(", "), draft, now);
         let app = Arc::new(app);
-        self.put_app(Arc::clone(&app), draft);
+        put_app(Arc::clone(&app), draft);
         app
     }
 
@@ -146,7 +146,7 @@ impl Ledger {
         }
         let no = customers.next_no();
         self.audit(who, "app.create", app.key.to_string(), format!("mode {}", app.mode), draft, now);
-        self.put_app(Arc::new(CustomerApp { no, ..app.clone() }), draft);
+        put_app(Arc::new(CustomerApp { no, ..app.clone() }), draft);
         Ok(())
     }
 
@@ -165,7 +165,7 @@ impl Ledger {
                 faults.push(NumberFault { x: record.x, fault: SettingFault::NumberExists });
             } else {
                 added.entry(record.app).or_default().push(record.x);
-                self.put_number(record.clone(), draft);
+                put_number(record.clone(), draft);
             }
         }
         for (app, numbers) in added {
@@ -204,7 +204,7 @@ impl Ledger {
             self.audit(who, "number.status", x.to_string(), detail, draft, now);
             let record = NumberRecord { status, ..record };
             now_as.insert(x, record.clone());
-            self.put_number(record, draft);
+            put_number(record, draft);
         }
         for (app, numbers) in changed {
             self.tell_number_status(app, &numbers, draft, now);
@@ -279,16 +279,6 @@ impl Ledger {
         self.shared.registry.directory.view(x, |entry| entry.record.clone())
     }
 
-    fn put_app(&self, app: Arc<CustomerApp>, draft: &mut Draft) {
-        draft.write(Write::App(Arc::clone(&app)));
-        draft.effects.push(Effect::PutApp(app));
-    }
-
-    fn put_number(&self, record: NumberRecord, draft: &mut Draft) {
-        draft.write(Write::Number(record.clone()));
-        draft.effects.push(Effect::PutNumber(record));
-    }
-
     /// Notes who did what.
     pub(super) fn audit(
         &mut self,
@@ -309,4 +299,14 @@ impl Ledger {
             detail: detail.into(),
         }));
     }
+}
+
+fn put_app(app: Arc<CustomerApp>, draft: &mut Draft) {
+    draft.write(Write::App(Arc::clone(&app)));
+    draft.effects.push(Effect::PutApp(app));
+}
+
+fn put_number(record: NumberRecord, draft: &mut Draft) {
+    draft.write(Write::Number(record.clone()));
+    draft.effects.push(Effect::PutNumber(record));
 }

@@ -25,7 +25,7 @@ pub struct Calls {
     decisions: DashMap<CallId, Arc<Decision>>,
     /// Decisions in the order they were made, for forgetting.
     made: Mutex<VecDeque<(Timestamp, CallId)>>,
-    calls: DashMap<CallId, Arc<Call>>,
+    reported: DashMap<CallId, Arc<Call>>,
     /// The same calls by what customers know them by.
     sessions: DashMap<Box<str>, CallId>,
 }
@@ -73,14 +73,14 @@ impl Calls {
         if let Some(decision) = self.decisions.get(id) {
             return Some(Arc::clone(&decision));
         }
-        let call = self.calls.get(id)?;
+        let call = self.reported.get(id)?;
         let asked = call.decision.as_ref().filter(|decision| decision.basis == Basis::Asked)?;
         Some(Arc::new(asked.clone()))
     }
 
     /// A call of which something was reported.
     pub fn get(&self, id: &CallId) -> Option<Arc<Call>> {
-        self.calls.get(id).map(|call| Arc::clone(&call))
+        self.reported.get(id).map(|call| Arc::clone(&call))
     }
 
     /// A call of which something was reported, by its sessionId.
@@ -97,12 +97,12 @@ impl Calls {
 
     /// Every call kept, in no particular order.
     pub fn all(&self) -> Vec<Arc<Call>> {
-        self.calls.iter().map(|call| Arc::clone(&call)).collect()
+        self.reported.iter().map(|call| Arc::clone(&call)).collect()
     }
 
     /// How many calls are open.
     pub fn open_count(&self) -> usize {
-        self.calls.iter().filter(|call| call.closed.is_none()).count()
+        self.reported.iter().filter(|call| call.closed.is_none()).count()
     }
 
     /// How many route answers wait for a first report about their call.
@@ -115,7 +115,7 @@ impl Calls {
         let taken_over = call.decision.clone().filter(|decision| decision.basis == Basis::Asked);
         let id = call.id.clone();
         self.sessions.insert(call.session.clone(), id.clone());
-        self.calls.insert(id.clone(), call);
+        self.reported.insert(id.clone(), call);
         if let Some(taken_over) = taken_over {
             // What was answered in the meantime, once the extension was keyed, is for the next event.
             self.decisions.remove_if(&id, |_, kept| taken_over.route.is_final() || !kept.route.is_final());
@@ -124,7 +124,7 @@ impl Calls {
 
     /// Forgets the calls. Route answers stay: the switch may be acting on them.
     pub fn clear(&self) {
-        self.calls.clear();
+        self.reported.clear();
         self.sessions.clear();
     }
 
@@ -137,7 +137,7 @@ impl Calls {
             }
         }
         drop(made);
-        self.calls.retain(|_, call| {
+        self.reported.retain(|_, call| {
             let kept = call.closed.is_none_or(|closed| now.since(closed.at) < keep);
             if !kept {
                 self.sessions.remove(&call.session);

@@ -123,9 +123,9 @@ impl Directory {
         let load = {
             let mut entry =
                 self.entries.get_mut(&x).expect("what is bound on a number keeps it in the table");
-            let before = entry.slot.as_ref().and_then(|slot| owner(slot));
+            let before = entry.slot.as_ref().and_then(owner);
             entry.slot = XSlot::apply(entry.slot.take(), change);
-            let after = entry.slot.as_ref().and_then(|slot| owner(slot));
+            let after = entry.slot.as_ref().and_then(owner);
             if before != after {
                 self.owner_changes(binding.app(), x, before, after);
             }

@@ -286,7 +286,7 @@ pub fn events(body: &[u8], now: Timestamp) -> Result<ReadEvents, TooMany> {
 fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
     let members = Members::of(item)?;
     let event_id = members.text("eventId").filter(|id| id.len() <= SWITCH_ID_LEN_MAX)?;
-    let stage = Stage::from_str(members.text("event")?)?;
+    let stage = Stage::from_word(members.text("event")?)?;
     let called = members.number("called");
     if stage == Stage::Incoming && called.is_none() {
         return None;
@@ -301,7 +301,7 @@ fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
         digits: members.keyed("digits").filter(|_| stage == Stage::Collected),
         sip: members.integer("sip").filter(|sip| (100..700).contains(sip)),
         q850: members.integer("q850").filter(|q850| *q850 < 128),
-        by: members.text("by").and_then(ReleasedBy::from_str),
+        by: members.text("by").and_then(ReleasedBy::from_word),
     };
     Some((members.call_id()?, event))
 }
@@ -430,7 +430,7 @@ pub struct StatusAnswer {
     pub unknown: usize,
 }
 
-/// An error of the switch and operator listeners.
+/// An error of the switch listener: `{"error":{...}}`.
 #[derive(Debug, Serialize)]
 pub struct ErrorAnswer<'a> {
     /// What went wrong.

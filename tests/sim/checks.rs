@@ -214,7 +214,7 @@ fn notices_of(tables: &Tables, call: RowKey) -> Vec<Stage> {
     let mut stages: Vec<_> = about
         .filter(|notice| notice.delivery.kind == NoticeKind::Event)
         .map(|notice| {
-            Stage::from_str(body(tables, notice.delivery.id)["eventType"].as_str().unwrap()).unwrap()
+            Stage::from_word(body(tables, notice.delivery.id)["eventType"].as_str().unwrap()).unwrap()
         })
         .collect();
     stages.sort();

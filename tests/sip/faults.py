@@ -25,9 +25,13 @@ def talk(suite, while_calling, count=CALLS):
             suite.axb.unbind_axb(subscription)
 
 
-def complete(suite, count, *kinds):
-    """What is missing at the customer of `count` calls that each had one of `kinds` of events."""
+def complete(suite, count, *kinds, killed=False):
+    """What is missing at the customer of `count` calls that each had one of `kinds` of events. Of a gateway that was
+    `killed` a push may come twice: of a call the same kind of event, the same CDR (proto-docs/callbacks.md, Re-pushes)."""
     events, cdrs = suite.receiver.calls(count, 30)
+    if killed:
+        events = {call: list({kind: (kind, info) for kind, info in told}.values()) for call, told in events.items()}
+        cdrs = {call: list({cdr["icid"]: cdr for cdr in records}.values()) for call, records in cdrs.items()}
     problems = []
     if len(cdrs) != count:
         problems.append(f"{len(cdrs)} CDRs of {count} calls")
@@ -49,7 +53,7 @@ def gateway_is_killed(suite):
         suite.world.start_gateway()
 
     talk(suite, kill, 80)
-    return complete(suite, 80, TALKED, REFUSED)
+    return complete(suite, 80, TALKED, REFUSED, killed=True)
 
 
 def redis_goes_away(suite):
@@ -82,7 +86,7 @@ def kamailio_dies_with_spooled_events(suite):
     world.start_kamailio()
     lab.wait_for("reports of lost calls", lambda: int(world.redis("LLEN", "switch1:events")) >= 5, 30)
     world.start_gateway()
-    problems = complete(suite, 5, TALKED)
+    problems = complete(suite, 5, TALKED, killed=True)
     for subscription in bound:
         suite.axb.unbind_axb(subscription)
     return problems

@@ -22,8 +22,8 @@ impl OperatorApi {
         let filter = DeliveryFilter {
             app: self.app_filter(params),
             session: params.text("sessionId"),
-            kind: params.word("kind", NoticeKind::from_str, "event, cdr or numStatus")?,
-            state: params.word("state", State::from_str, "pending, delivered or exhausted")?,
+            kind: params.word("kind", NoticeKind::from_word, "event, cdr or numStatus")?,
+            state: params.word("state", State::from_word, "pending, delivered or exhausted")?,
             span: span(params)?,
         };
         asked.params.finish()?;

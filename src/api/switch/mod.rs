@@ -46,7 +46,9 @@ enum Fault {
     NotFound,
     TooSlow,
     TooLarge,
-    Invalid(u16),
+    NoHttp,
+    HeadersTooLong,
+    UnusableCallId,
     Recording(NotKept),
     Unavailable(Option<Unserved>),
 }
@@ -60,8 +62,8 @@ impl Service for SwitchApi {
 
     fn refuse(&self, refusal: Refusal) -> Reply {
         match refusal {
-            Refusal::MalformedRequest => Fault::Invalid(400),
-            Refusal::HeadersTooLarge => Fault::Invalid(431),
+            Refusal::MalformedRequest => Fault::NoHttp,
+            Refusal::HeadersTooLarge => Fault::HeadersTooLong,
             Refusal::Panicked | Refusal::Overloaded => Fault::Unavailable(None),
         }
         .reply()
@@ -121,9 +123,10 @@ impl SwitchApi {
 
     async fn events(&self, body: &[u8]) -> Result<Reply, Fault> {
         let read = events(body, self.engine.shared().clock.now())?;
-        let count = match read.usable.is_empty() {
-            true => ReportCount::default(),
-            false => self.engine.report(read.usable).await?,
+        let count = if read.usable.is_empty() {
+            ReportCount::default()
+        } else {
+            self.engine.report(read.usable).await?
         };
         if read.unusable > 0 {
             tracing::warn!(events = read.unusable, "parked events that cannot be read");
@@ -165,12 +168,14 @@ impl Fault {
             Self::Unauthorized => {
                 (401, "unauthorized", "give a live token as Authorization: Bearer TOKEN".into())
             }
-            Self::NotFound => (404, "not_found", "no such URI".into()),
+            Self::NotFound => (404, "not_found", "there is no such URI".into()),
             Self::TooSlow => (408, "too_slow", "the body took too long".into()),
             Self::TooLarge => {
-                (413, "too_large", format!("at most {BODY_BYTES_MAX} bytes and {ITEMS_MAX} items"))
+                (413, "too_large", format!("give at most {BODY_BYTES_MAX} bytes and {ITEMS_MAX} items"))
             }
-            Self::Invalid(status) => (status, "invalid_request", "not a complete HTTP request".into()),
+            Self::NoHttp => (400, "invalid_request", "not a complete HTTP request".into()),
+            Self::HeadersTooLong => (431, "invalid_request", "the headers are too long".into()),
+            Self::UnusableCallId => (400, "invalid_request", "callId must be 1 to 256 characters".into()),
             Self::Recording(why) => recordings::fault(&why),
             Self::Unavailable(why) => {
                 (503, "unavailable", why.map_or_else(|| "try again".into(), |why| why.to_string()))
@@ -197,7 +202,7 @@ impl From<BodyError> for Fault {
         match error {
             BodyError::TooLarge => Self::TooLarge,
             BodyError::TooSlow => Self::TooSlow,
-            BodyError::Broken => Self::Invalid(400),
+            BodyError::Broken => Self::NoHttp,
         }
     }
 }

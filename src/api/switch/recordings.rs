@@ -44,7 +44,7 @@ impl SwitchApi {
     /// `PUT /switch/v1/recordings/{callId}`: the file is the body.
     pub(super) async fn put_recording(&self, call: &str, request: &mut Request) -> Result<Reply, Fault> {
         let call = percent_decode_str(call).decode_utf8().ok().and_then(|call| CallId::new(&call));
-        let call = call.ok_or(Fault::Invalid(400))?;
+        let call = call.ok_or(Fault::UnusableCallId)?;
         let bytes_max = self.engine.recordings().bytes_max();
         if request.announced_bytes() > bytes_max {
             return self.kept(Err(NotTaken::TooLarge(bytes_max).into()));

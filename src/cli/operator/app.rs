@@ -360,19 +360,16 @@ fn details(app: &App, now: Timestamp) -> Details {
     let networks = if app.ip_whitelist.is_empty() { "anywhere".into() } else { app.ip_whitelist.join(", ") };
     let limit =
         app.flow_limit_per_second.map_or_else(|| "no limit".into(), |limit| format!("{limit} per second"));
-    let numbers_to = if app.push_number_status {
-        app.number_status_url.clone().or_else(|| app.call_status_url.clone())
-    } else {
-        Some("not pushed".into())
-    };
+    let pushed_to = |url: Option<&str>| url.unwrap_or("not pushed").to_owned();
+    let numbers_to = app.number_status_url.as_deref().or(app.call_status_url.as_deref());
     let flag = |flag: Option<bool>| flag.map(yes);
     let details = Details::new(format!("App {} ({})", app.name, app.app_key))
         .with("mode", app.mode.as_str())
         .with("status", standing(app))
         .with("created", with_distance(&app.created_at, now))
-        .or_dash("call events to", app.call_status_url.as_deref())
-        .or_dash("CDRs to", app.cdr_url.as_deref())
-        .or_dash("number status to", numbers_to)
+        .with("call events to", pushed_to(app.call_status_url.as_deref()))
+        .with("CDRs to", pushed_to(app.cdr_url.as_deref()))
+        .with("number status to", pushed_to(numbers_to.filter(|_| app.push_number_status)))
         .with("requests from", networks)
         .with("requests", limit)
         .with("may record", yes(app.recording))

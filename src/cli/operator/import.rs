@@ -48,9 +48,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn told(self, things: &str) -> String {
+    /// In words; `thing` is what was added, in the singular.
+    pub(super) fn told(self, thing: &str) -> String {
         let Self { rows, added } = self;
+        let things = if rows == 1 { thing.to_owned() } else { format!("{thing}s") };
         match rows - added.min(rows) {
+            0 if rows == 1 => format!("Added the {thing}."),
             0 => format!("Added all {rows} {things}."),
             failed => format!("Added {added} of {rows} {things}; {failed} failed."),
         }
@@ -203,7 +206,7 @@ impl Import<'_> {
         let said = match (out.is_json(), outcome) {
             (true, Ok(())) => out.line(&format!("],\"rows\":{rows},\"added\":{added}}}")),
             (true, Err(_)) => Ok(()),
-            (false, Ok(())) => out.line(&self.tally.told("rows")),
+            (false, Ok(())) => out.line(&self.tally.told("row")),
             (false, Err(_)) => out.line(&format!("Added {added} numbers before that.")),
         };
         read_or_not(said.and_then(|()| out.flush()))

@@ -234,7 +234,7 @@ async fn add(
     if shell.out.is_json() {
         shell.out.raw(answer.text())?;
     } else {
-        shell.out.line(&Tally { rows: numbers.len() as u64, added: added.added }.told("numbers"))?;
+        shell.out.line(&Tally { rows: numbers.len() as u64, added: added.added }.told("number"))?;
         if !added.failed.is_empty() {
             let mut table =
                 Table::new(vec![("NUMBER", Kind::Whole), ("CODE", Kind::Whole), ("MESSAGE", Kind::Prose)]);

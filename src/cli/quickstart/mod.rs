@@ -183,11 +183,16 @@ fn explain(actors: &Actors, shown: &Shown, once: bool) -> Result<(), Failed> {
     let Actors { customer, switch, operator, token, .. } = actors;
     let DemoApp { key, secret } = &shown.app;
     let Shown { x, session_id, .. } = shown;
+    let invitation = if once {
+        "Without --once the gateway keeps serving, and lines like these work in another terminal."
+    } else {
+        "To try it yourself, paste these into another terminal."
+    };
     say(&format!(
         "\nIt works.\n\n\
          app key         {key}\napp secret      {secret}\noperator token  {token}   (the switch's, too)\n\
          customer API    {customer}\nswitch API      {switch}\noperator API    {operator}\n\n\
-         To try it yourself, paste these into another terminal.\n\n\
+         {invitation}\n\n\
          # The application binds two more people. A signature is good for five minutes, so each request gets a new one.\n\
          {program} sign --key {key} --secret {secret} | curl -sS -w '\\n' -H @- \
          -d '{{\"callerNum\":\"+8613800000003\",\"calleeNum\":\"+8613800000004\",\"areaCode\":\"0755\"}}' \
@@ -201,7 +206,7 @@ fn explain(actors: &Actors, shown: &Shown, once: bool) -> Result<(), Failed> {
          PRIVNUM_OPERATOR={operator} PRIVNUM_TOKEN={token} {program} call show {session_id}"
     ));
     if once {
-        say("\nThis run was with --once, so the gateway stops now. Without it, it goes on serving.");
+        say("\nThis run was with --once, so the gateway stops now.");
     }
     Ok(())
 }

@@ -202,7 +202,7 @@ impl UnbindCause {
     }
 
     /// Inverse of [`UnbindCause::as_str`].
-    pub fn from_str(word: &str) -> Option<Self> {
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Customer, Self::Operator, Self::Expired, Self::NumberWithdrawn]
             .into_iter()
             .find(|cause| cause.as_str() == word)

@@ -114,7 +114,7 @@ impl AxbSlot {
     fn forget(&mut self, at: u32) {
         let id = self.records[at as usize].id;
         let entry = self.by_id.find_entry(hash(id.get()), |&found| found == at);
-        entry.ok().expect("every record is indexed by id").remove();
+        entry.expect("every record is indexed by id").remove();
         for seat in [Seat::a(at), Seat::b(at)] {
             let entry =
                 self.by_party.find_entry(hash(seat.party(&self.records).word()), |&found| found == seat);

@@ -67,7 +67,7 @@ impl XSlot {
             }
             (Some(Self::Axb(mut slot)), Change::Unbound { binding, .. }) => {
                 slot.remove(binding.id()).expect("an ended binding stood on its X");
-                (slot.len() > 0).then_some(Self::Axb(slot))
+                (!slot.is_empty()).then_some(Self::Axb(slot))
             }
             (Some(Self::Axe(mut slot)), Change::Bound(AnyBinding::Axe(binding))) => {
                 slot.insert(binding.clone());

@@ -21,7 +21,7 @@ impl Staging {
         wanted: &ax::AxBind,
         now: Timestamp,
     ) -> Result<Vec<Change>, Undecided> {
-        self.check_terms(registry, app, wanted.terms.record, [Some(wanted.a), None])?;
+        super::check_terms(registry, app, wanted.terms.record, [Some(wanted.a), None])?;
         let owned = registry.directory.owned_count(app.no, wanted.a);
         let x = match choice {
             XChoice::Named(x) => *x,
@@ -34,33 +34,6 @@ impl Staging {
         };
         let id = self.next_key(now);
         on_own(registry, app, x, |number, slot| ax::bind(number, slot, wanted, owned, id, now))
-    }
-
-    pub(super) fn modify_ax(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxSelector,
-        patch: &AxPatch,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, None])?;
-        let owned = patch.a.map_or(0, |a| registry.directory.owned_count(app.no, a));
-        with_ax(registry, app, which, now, |binding| ax::modify(binding, patch, owned, now))
-    }
-
-    pub(super) fn set_next_callee(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxSelector,
-        (callee, secs, user_data): (E164, u32, Option<Box<str>>),
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        self.check_terms(registry, app, false, [Some(callee), None])?;
-        with_ax(registry, app, which, now, |binding| {
-            ax::set_next_callee(binding, callee, secs, user_data, now)
-        })
     }
 
     fn fit_for_owner(&self, x: XNumber, a: E164, now: Timestamp) -> Fit {
@@ -96,6 +69,31 @@ fn with_ax(
         change(binding)
     };
     if id.is_some() { on(registry, x, decide) } else { on_own(registry, app, x, decide) }
+}
+
+/// Changes what stands.
+pub(super) fn modify(
+    registry: &Registry,
+    app: &CustomerApp,
+    which: AxSelector,
+    patch: &AxPatch,
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    super::check_terms(registry, app, patch.terms.record == Some(true), [patch.a, None])?;
+    let owned = patch.a.map_or(0, |a| registry.directory.owned_count(app.no, a));
+    with_ax(registry, app, which, now, |binding| ax::modify(binding, patch, owned, now))
+}
+
+/// Sets whom A reaches by calling X.
+pub(super) fn set_next_callee(
+    registry: &Registry,
+    app: &CustomerApp,
+    which: AxSelector,
+    (callee, secs, user_data): (E164, u32, Option<Box<str>>),
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    super::check_terms(registry, app, false, [Some(callee), None])?;
+    with_ax(registry, app, which, now, |binding| ax::set_next_callee(binding, callee, secs, user_data, now))
 }
 
 /// Ends what is meant.

@@ -23,7 +23,7 @@ impl Staging {
         now: Timestamp,
     ) -> Result<Vec<Change>, Undecided> {
         let parties = [Some(wanted.pair.a()), Some(wanted.pair.b())];
-        self.check_terms(registry, app, wanted.terms.record, parties)?;
+        super::check_terms(registry, app, wanted.terms.record, parties)?;
         let x = match choice {
             XChoice::Named(x) => *x,
             XChoice::Chosen(search) => {
@@ -41,19 +41,6 @@ impl Staging {
         on_own(registry, app, x, |number, slot| axb::bind(number, slot, wanted, id, now))
     }
 
-    pub(super) fn modify_axb(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        id: BindingId,
-        patch: &AxbPatch,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        self.check_terms(registry, app, patch.terms.record == Some(true), [patch.a, patch.b])?;
-        let x = registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?;
-        on(registry, x, |_, slot| axb::modify(app.no, slot, id, patch, now))
-    }
-
     fn fit_for_pair(&self, registry: &Registry, x: XNumber, pair: Pair, now: Timestamp) -> Fit {
         let staged = |party| self.touched.contains(&Touch::Party(x, party));
         let stands = |party| {
@@ -67,6 +54,19 @@ impl Staging {
             Fit::Free
         }
     }
+}
+
+/// Changes what stands.
+pub(super) fn modify(
+    registry: &Registry,
+    app: &CustomerApp,
+    id: BindingId,
+    patch: &AxbPatch,
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    super::check_terms(registry, app, patch.terms.record == Some(true), [patch.a, patch.b])?;
+    let x = registry.directory.x_of(id).ok_or(Refusal::NoSuchBinding)?;
+    on(registry, x, |_, slot| axb::modify(app.no, slot, id, patch, now))
 }
 
 /// Ends what is meant.

@@ -24,7 +24,7 @@ impl Staging {
     ) -> Result<Vec<Change>, Undecided> {
         axe::check(wanted)?;
         let parties = [Some(wanted.a), number_of(wanted.fallback.as_ref())];
-        self.check_terms(registry, app, wanted.terms.record, parties)?;
+        super::check_terms(registry, app, wanted.terms.record, parties)?;
         let (x, extension) = match choice {
             XChoice::Named(x) => (*x, wanted.extension),
             XChoice::Chosen(search) => {
@@ -39,19 +39,6 @@ impl Staging {
         };
         let id = self.next_key(now);
         on_own(registry, app, x, |number, slot| axe::bind(number, slot, wanted, extension, id, now))
-    }
-
-    pub(super) fn modify_axe(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        which: AxeSelector,
-        patch: &AxePatch,
-        now: Timestamp,
-    ) -> Result<Vec<Change>, Undecided> {
-        let number = number_of(patch.fallback.new.as_ref());
-        self.check_terms(registry, app, patch.terms.record == Some(true), [number, None])?;
-        with_axe(registry, app, which, now, |binding| axe::modify(binding, patch, now))
     }
 
     /// Extensions that the last batch was given and did not bind, and those that have rested, can be given out.
@@ -153,6 +140,19 @@ fn number_of(fallback: Option<&Fallback>) -> Option<E164> {
         Some(Fallback::Number(number)) => Some(*number),
         Some(Fallback::Tone(_)) | None => None,
     }
+}
+
+/// Changes what stands.
+pub(super) fn modify(
+    registry: &Registry,
+    app: &CustomerApp,
+    which: AxeSelector,
+    patch: &AxePatch,
+    now: Timestamp,
+) -> Result<Vec<Change>, Undecided> {
+    let number = number_of(patch.fallback.new.as_ref());
+    super::check_terms(registry, app, patch.terms.record == Some(true), [number, None])?;
+    with_axe(registry, app, which, now, |binding| axe::modify(binding, patch, now))
 }
 
 /// Ends what is meant.

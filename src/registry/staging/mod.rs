@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::Registry;
+use super::directory::Entry;
 use crate::domain::allocation::Pool;
 use crate::domain::binding::{AnyBinding, Change, Expiry, UnbindCause};
 use crate::domain::command::{AppCommand, Command, Done};
@@ -175,7 +176,7 @@ impl Staging {
         }
         match change {
             Change::Bound(binding) | Change::Modified(binding) => {
-                self.expiry.note(binding.id(), binding.expiry())
+                self.expiry.note(binding.id(), binding.expiry());
             }
             Change::Unbound { binding, at, .. } => self.quarantine.note(binding, *at),
         }
@@ -234,37 +235,19 @@ impl Staging {
         }
         match command {
             Command::BindAx(choice, wanted) => self.bind_ax(registry, app, choice, wanted, now),
-            Command::ModifyAx(which, patch) => self.modify_ax(registry, app, *which, patch, now),
+            Command::ModifyAx(which, patch) => ax::modify(registry, app, *which, patch, now),
             Command::SetNextCallee { which, callee, secs, user_data } => {
                 let user_data = user_data.clone();
-                self.set_next_callee(registry, app, *which, (*callee, *secs, user_data), now)
+                ax::set_next_callee(registry, app, *which, (*callee, *secs, user_data), now)
             }
             Command::UnbindAx(which, cause) => ax::unbind(registry, app, *which, *cause, now),
             Command::BindAxb(choice, wanted) => self.bind_axb(registry, app, choice, wanted, now),
-            Command::ModifyAxb(id, patch) => self.modify_axb(registry, app, *id, patch, now),
+            Command::ModifyAxb(id, patch) => axb::modify(registry, app, *id, patch, now),
             Command::UnbindAxb(which, cause) => axb::unbind(registry, app, *which, *cause, now),
             Command::BindAxe(choice, wanted) => self.bind_axe(registry, app, choice, wanted, now),
-            Command::ModifyAxe(which, patch) => self.modify_axe(registry, app, *which, patch, now),
+            Command::ModifyAxe(which, patch) => axe::modify(registry, app, *which, patch, now),
             Command::UnbindAxe(which, cause) => axe::unbind(registry, app, *which, *cause, now),
         }
-    }
-
-    /// What holds for the terms and parties of any bind or modify.
-    fn check_terms(
-        &self,
-        registry: &Registry,
-        app: &CustomerApp,
-        record: bool,
-        parties: [Option<E164>; 2],
-    ) -> Result<(), Undecided> {
-        if record && !app.recording {
-            return Err(Refusal::RecordingNotEnabled.into());
-        }
-        let is_x = |party: E164| registry.directory.view(XNumber::new(party), |_| ()).is_some();
-        if parties.into_iter().flatten().any(is_x) {
-            return Err(Refusal::PartyIsX.into());
-        }
-        Ok(())
     }
 
     fn pool(&self, app: AppNo) -> Result<&Pool, Refusal> {
@@ -318,6 +301,23 @@ fn on(
     Ok(decided.unwrap_or(Err(Refusal::NoSuchBinding))?)
 }
 
+/// What holds for the terms and parties of any bind or modify.
+fn check_terms(
+    registry: &Registry,
+    app: &CustomerApp,
+    record: bool,
+    parties: [Option<E164>; 2],
+) -> Result<(), Undecided> {
+    if record && !app.recording {
+        return Err(Refusal::RecordingNotEnabled.into());
+    }
+    let is_x = |party: E164| registry.directory.view(XNumber::new(party), |_| ()).is_some();
+    if parties.into_iter().flatten().any(is_x) {
+        return Err(Refusal::PartyIsX.into());
+    }
+    Ok(())
+}
+
 /// Decides on an X number that the app names: it must be one of its own.
 fn on_own<T>(
     registry: &Registry,
@@ -325,11 +325,9 @@ fn on_own<T>(
     x: XNumber,
     decide: impl FnOnce(&NumberRecord, Option<&XSlot>) -> Result<T, Refusal>,
 ) -> Result<T, Undecided> {
-    let decided = registry.directory.view(x, |entry| match entry.record.app == app.no {
-        true => decide(&entry.record, entry.slot.as_ref()),
-        false => Err(Refusal::XNotOwned),
-    });
-    Ok(decided.unwrap_or(Err(Refusal::XNotOwned))?)
+    let own =
+        |entry: &Entry| (entry.record.app == app.no).then(|| decide(&entry.record, entry.slot.as_ref()));
+    Ok(registry.directory.view(x, own).flatten().unwrap_or(Err(Refusal::XNotOwned))?)
 }
 
 fn touches(change: &Change) -> impl Iterator<Item = Touch> {

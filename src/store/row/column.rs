@@ -168,13 +168,13 @@ macro_rules! words {
 }
 
 words! {
-    Mode: Mode::as_str, Mode::from_str;
-    Stage: Stage::as_str, Stage::from_str;
-    State: State::as_str, State::from_str;
-    NoticeKind: NoticeKind::as_str, NoticeKind::from_str;
+    Mode: Mode::as_str, Mode::from_word;
+    Stage: Stage::as_str, Stage::from_word;
+    State: State::as_str, State::from_word;
+    NoticeKind: NoticeKind::as_str, NoticeKind::from_word;
     Phase: Phase::as_str, Phase::from_word;
-    UnbindCause: UnbindCause::as_str, UnbindCause::from_str;
-    ReleasedBy: ReleasedBy::as_str, ReleasedBy::from_str;
+    UnbindCause: UnbindCause::as_str, UnbindCause::from_word;
+    ReleasedBy: ReleasedBy::as_str, ReleasedBy::from_word;
     Basis: basis_word, basis_of_word;
 }
 

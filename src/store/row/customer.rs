@@ -251,7 +251,7 @@ impl<'r> From<&'r NumberRecord> for NumberColumns<'r> {
         Self {
             x: number.x,
             app: number.app,
-            area: number.area.clone(),
+            area: number.area,
             sms: number.sms,
             status: number.status.code().into(),
             cause: number.status.cause(),

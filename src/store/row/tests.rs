@@ -220,7 +220,7 @@ fn call() -> impl Strategy<Value = Call> {
 
 fn event() -> impl Strategy<Value = CallEvent> {
     let by = ["caller", "callee", "switch", "gateway", "timeout", "maxDuration"]
-        .map(|word| ReleasedBy::from_str(word).unwrap());
+        .map(|word| ReleasedBy::from_word(word).unwrap());
     let codes = (option::of(any::<u16>()), option::of(any::<u16>()), option::of(text()));
     let ends = (option::of(party()), option::of(number()), option::of(prop::sample::select(by.to_vec())));
     (text(), prop::sample::select(Stage::ALL.to_vec()), time(), time(), ends, codes).prop_map(

@@ -28,18 +28,17 @@ pub struct AxMeant {
 /// AX bind (customer-api 3.1).
 pub fn ax_bind(fields: &Fields) -> Result<(XWish, AxBind), Unreadable> {
     let a = fields.required_number("origNum")?;
-    let wish = match fields.x_number("privateNum", ResultCode::AccountMissing)? {
-        Some(x) => XWish::Named(x),
-        None => {
-            let area = fields.area()?;
-            if area.is_none() {
-                return Err(Unreadable::invalid("Give privateNum, or areaCode with privateNumType."));
-            }
-            if fields.text("privateNumType")? != Some("mobile-virtual") {
-                return Err(Unreadable::invalid("privateNumType must be mobile-virtual."));
-            }
-            XWish::InArea(area, fields.area_match()?)
+    let wish = if let Some(x) = fields.x_number("privateNum", ResultCode::AccountMissing)? {
+        XWish::Named(x)
+    } else {
+        let area = fields.area()?;
+        if area.is_none() {
+            return Err(Unreadable::invalid("Give privateNum, or areaCode with privateNumType."));
         }
+        if fields.text("privateNumType")? != Some("mobile-virtual") {
+            return Err(Unreadable::invalid("privateNumType must be mobile-virtual."));
+        }
+        XWish::InArea(area, fields.area_match()?)
     };
     let bind = AxBind {
         a,
@@ -159,6 +158,7 @@ impl AxBound {
 /// One binding in the answer to an AX query.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the members have the names of the protocol")]
 pub struct PrivateNum {
     orig_num: String,
     private_num: String,

@@ -126,6 +126,7 @@ impl AxbBound {
 /// One binding in the answer to an AXB query.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the members have the names of the protocol")]
 pub struct RelationNum {
     subscription_id: String,
     relation_num: String,

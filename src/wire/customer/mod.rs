@@ -20,7 +20,7 @@ use crate::domain::binding::{Extras, MAX_DURATION_MINUTES_MAX, Terms};
 use crate::domain::number::XNumber;
 
 /// Which X a bind wants, as written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum XWish {
     /// This one.
     Named(XNumber),

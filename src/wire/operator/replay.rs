@@ -36,8 +36,8 @@ pub fn new_replay(body: &[u8]) -> Result<NewReplay, Unusable> {
     }
     let selection = Selection {
         app: None,
-        kind: members.word("kind", NoticeKind::from_str, "event, cdr or numStatus")?,
-        state: members.word("state", State::from_str, "pending, delivered or exhausted")?,
+        kind: members.word("kind", NoticeKind::from_word, "event, cdr or numStatus")?,
+        state: members.word("state", State::from_word, "pending, delivered or exhausted")?,
         session: session.map(String::into_boxed_str),
         from: members.time("from")?,
         to: members.time("to")?,

@@ -12,7 +12,7 @@ async fn a_number_is_added_frozen_moved_and_removed() {
     let (world, app) = World::axb().await;
     let other = world.app("AXB", &json!({})).await;
     let added = operator(&world, &format!("number add 8617000000002 --app {} --area 0755", app.key)).await;
-    assert_eq!(added.worked(), "Added all 1 numbers.\n");
+    assert_eq!(added.worked(), "Added the number.\n");
     let frozen = operator(&world, "number status +8617000000002 frozen").await.worked();
     assert!(frozen.contains("  status         frozen (11)\n"), "{frozen}");
     let gone = operator(&world, "number status +8617000000002 10 --cause 2 --json").await.json();

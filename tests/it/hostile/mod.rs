@@ -6,7 +6,7 @@ mod garbage;
 use serde_json::json;
 
 use crate::world::http::{Answer, Connection, exchange, header_lines, request};
-use crate::world::{A, AXB, B, Customer, World, X};
+use crate::world::{A, AXB, B, Customer, Switch, World, X};
 
 const BODY_BYTES_MAX: usize = 65_536;
 
@@ -75,6 +75,28 @@ async fn headers_over_16_kib_or_more_than_a_hundred_are_refused() {
     let target = format!("{AXB}?{}", "x".repeat(20_000));
     assert!(is(&exchange(app.gateway(), request("GET", &target, &[], b"")).await, (431, "1010002")));
     still_serves(&app).await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_so_by_the_listeners_for_switch_and_operators_too() {
+    let (world, _app) = World::axb().await;
+    let long = [("X-Long".to_owned(), "x".repeat(20_000))];
+    for address in [world.switch().address(), world.operator().address()] {
+        for (bytes, status, message) in [
+            (b"\x16\x03nonsense\r\n\r\n".to_vec(), 400, "not a complete HTTP request"),
+            (request("GET", "/", &long, b""), 431, "the headers are too long"),
+            (request("GET", "/nowhere", &[], b""), 404, "there is no such URI"),
+        ] {
+            let answer = exchange(address, bytes).await;
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.json()["error"]["message"], message);
+        }
+    }
+    let target = format!("/switch/v1/recordings/{}", "c".repeat(257));
+    let file = request("PUT", &target, &Switch::headers(), b"RIFF");
+    let answer = exchange(world.switch().address(), file).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"]["message"], "callId must be 1 to 256 characters");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_signal_makes_new_connections_use_the_new_certificate() {
 
     let new = write_identity(dir.path());
     process.signal("HUP");
-    process.wait_for_log("reloaded tokens and certificate");
+    process.wait_for_log("reloaded tokens, certificate and log level");
     connect(process.addresses.customer(), &new, version).await.unwrap();
     assert!(
         connect(process.addresses.customer(), &old, version).await.is_err(),
