@@ -55,5 +55,5 @@ def leaks(seen, pairs, caller_address, callee_address):
             for line in text.splitlines():
                 # The callee's own number stands where it is called; a party may see itself.
                 if any(secret in line for secret in secrets):
-                    found.append(f"to {destination}: {line}")
+                    found.append(f"to {destination} in {text.splitlines()[0]!r}: {line}")
     return found

@@ -36,6 +36,7 @@ ALL = [
     Case("AXB", "caller hangs up", "a_hangs_up", "b_answers", TALKED, 0),
     Case("AXB", "callee hangs up", "a_waits", "b_hangs_up", TALKED, 0),
     Case("AXB", "B calls A", "a_hangs_up", "b_answers", TALKED, 0, direction=0, a_dials=False),
+    Case("AXB", "callee poses as the caller", "a_hangs_up", "b_poses_as_caller", TALKED, 0),
     Case("AXB", "busy", "a_gets_486", "b_is_busy", TRIED, 8102),
     Case("AXB", "rejected", "a_gets_603", "b_rejects", TRIED, 7503),
     Case("AXB", "number does not exist", "a_gets_404", "b_does_not_exist", TRIED, 8100),

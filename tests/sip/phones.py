@@ -129,6 +129,16 @@ Max-Forwards: 70
 Content-Length: 0""") + recv_reply(200)
 
 
+POSES_AS_CALLER = send(f"""BYE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From:[$caller]
+To:[$callee];tag=[pid]b[call_number]
+[last_Call-ID:]
+CSeq: 12 BYE
+Max-Forwards: 70
+Content-Length: 0""") + recv_reply(481)
+
+
 def callee(steps):
     return RECV_INVITE + steps + USED
 
@@ -146,6 +156,7 @@ SCENARIOS = {
     + caller_sends("CANCEL", 1, X_URI, "[last_Via:]", tag="") + recv_reply(200) + recv_reply(487) + ack_refusal(),
     "b_answers": callee(ANSWER + hung_up(ME)),
     "b_hangs_up": callee(ANSWER + TALK + CALLEE_HANGS_UP),
+    "b_poses_as_caller": callee(ANSWER + pause(200) + POSES_AS_CALLER + hung_up(ME)),
     "b_rings": callee(RING + '  <recv request="CANCEL"/>\n' + reply(200, "OK", ME)
                       + reply(487, "Request Terminated", ME).replace("[last_CSeq:]", "CSeq: [$cseq] INVITE") + RECV_ACK),
     "b_is_busy": refuses(486, "Busy"),

@@ -182,7 +182,7 @@ fn read_delivery(cells: &mut Cells<'_>) -> Result<DeliveryRow, StoreError> {
         delivery: Delivery { id, app, kind, call, pushes, first_push_at, due, state },
         session: session.map(|session| Box::from(&*session)),
         ended_at: cells.column("delivery_ended.ended_at")?,
-        stage: cells.column::<Option<Cow<'_, str>>>("eventType")?.and_then(|word| Stage::from_str(&word)),
+        stage: cells.column::<Option<Cow<'_, str>>>("eventType")?.and_then(|word| Stage::from_word(&word)),
         last_push: read_last_push(cells)?,
     })
 }
