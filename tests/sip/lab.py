@@ -100,7 +100,7 @@ class Lab:
 
     def start_redis(self):
         self.run("redis", ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-                           "--appendonly", "yes", "--save", "", "--daemonize", "no"])
+                           "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"])
         wait_for("redis", lambda: self.redis("PING") == "PONG")
 
     def redis(self, *command):
