@@ -23,7 +23,9 @@ impl Shared {
 
     /// Adds all apps of a store, before anything that belongs to them.
     pub(super) fn put_loaded_apps(&self, apps: Vec<Arc<CustomerApp>>) {
-        apps.iter().for_each(|app| self.locate_endpoints(app));
+        for app in &apps {
+            self.locate_endpoints(app);
+        }
         self.registry.customers.put_all(apps);
     }
 
