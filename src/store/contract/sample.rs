@@ -101,31 +101,12 @@ pub(crate) fn app(no: u32) -> CustomerApp {
     }
 }
 
-/// An app with as little as possible.
+/// An app of which nothing more than its name is said, but its pushes' signature (the other one than [`app`]'s).
 pub(crate) fn plain_app(no: u32) -> CustomerApp {
+    let CustomerApp { no, key, name, secret, created_at, .. } = app(no);
     CustomerApp {
-        mode: Mode::Ax,
-        previous_secret: None,
-        ip_whitelist: IpWhitelist::default(),
-        recording: false,
-        sms: false,
-        urls: CallbackUrls::default(),
-        push_number_status: false,
-        extension_digits: 4,
-        axe: AxeDefaults::default(),
-        recording_days: None,
-        flow_limit_per_second: None,
-        check_tones: false,
-        no_binding_tone: None,
-        no_callee_tone: None,
-        suspended: false,
-        frozen: false,
-        signatures: SignaturePolicy::default(),
         push_scheme: Scheme::Aksk,
-        standard_webhooks: false,
-        callback_tls: None,
-        accept_any_2xx: false,
-        ..app(no)
+        ..CustomerApp::new(no, key, &name, Mode::Ax, secret, created_at)
     }
 }
 
