@@ -133,8 +133,9 @@ impl Gateway {
             None => None,
         };
         let metrics = Metrics::new();
-        let running = start_engine(config, clock, metrics.clone())?;
-        let admission = Arc::new(Admission::new(admission_rules(config), &random::hash_key(), metrics));
+        let admission = Admission::new(admission_rules(config), &random::hash_key(), &clock, metrics.clone());
+        let admission = Arc::new(admission);
+        let running = start_engine(config, clock, metrics)?;
         let switch_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.switch.tokens.clone()));
         let operator_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.operator.tokens.clone()));
         let (stop, stopped) = watch::channel(false);

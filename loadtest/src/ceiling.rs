@@ -84,7 +84,7 @@ fn admission(config: &Config) -> Admission {
     };
     let trusted_proxies = config.auth.trusted_proxies.clone();
     let rules = AdmissionRules { clock_skew: config.auth.clock_skew, trusted_proxies, ban };
-    Admission::new(rules, &[7; 16], Metrics::new())
+    Admission::new(rules, &[7; 16], &Clock::system(), Metrics::new())
 }
 
 /// Answers binds without binding.

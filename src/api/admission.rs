@@ -10,6 +10,7 @@ use hyper::HeaderMap;
 use ipnet::IpNet;
 
 use super::rejection::Rejection;
+use crate::clock::{Clock, JumpWatch};
 use crate::domain::ban::{Ban, BanList, BanRule};
 use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::flow::FlowControl;
@@ -48,7 +49,7 @@ pub struct Admission {
     rules: AdmissionRules,
     nonce_key: NonceKey,
     nonces: Vec<Mutex<NonceMemory>>,
-    bans: Mutex<BanList>,
+    bans: Mutex<(BanList, JumpWatch)>,
     flows: DashMap<AppNo, (u32, FlowControl)>,
     metrics: Metrics,
 }
@@ -64,12 +65,12 @@ pub struct Admitted {
 
 impl Admission {
     /// With nobody banned and no nonce seen. `hash_key` is drawn at random once per process.
-    pub fn new(rules: AdmissionRules, hash_key: &[u8; 16], metrics: Metrics) -> Self {
+    pub fn new(rules: AdmissionRules, hash_key: &[u8; 16], clock: &Clock, metrics: Metrics) -> Self {
         let memory = || Mutex::new(NonceMemory::new(rules.clock_skew, NONCES_PER_SHARD));
         Self {
             nonce_key: NonceKey::new(hash_key),
             nonces: (0..NONCE_SHARDS).map(|_| memory()).collect(),
-            bans: Mutex::new(BanList::new(rules.ban, BAN_CLIENTS_MAX)),
+            bans: Mutex::new((BanList::new(rules.ban, BAN_CLIENTS_MAX), clock.watch_for_jumps())),
             flows: DashMap::new(),
             rules,
             metrics,
@@ -86,7 +87,7 @@ impl Admission {
         now: Timestamp,
     ) -> Result<Admitted, Rejection> {
         let client = client_ip(peer, headers, &self.rules.trusted_proxies);
-        if lock(&self.bans).is_banned(client, now).is_some() {
+        if self.is_banned(client, now) {
             return Err(ResultCode::AddressBanned.into());
         }
         let value = |name: &str| headers.get(name).map(hyper::header::HeaderValue::as_bytes);
@@ -106,17 +107,17 @@ impl Admission {
 
     /// The addresses that are banned now.
     pub fn bans(&self, now: Timestamp) -> Vec<Ban> {
-        lock(&self.bans).list(now)
+        self.with_bans(|bans| bans.list(now))
     }
 
     /// Lifts the ban of an address. `false` = it was not banned.
     pub fn lift_ban(&self, client: IpAddr) -> bool {
-        lock(&self.bans).lift(client)
+        self.with_bans(|bans| bans.lift(client))
     }
 
     /// Whether an address is banned now.
     pub fn is_banned(&self, client: IpAddr, now: Timestamp) -> bool {
-        lock(&self.bans).is_banned(client, now).is_some()
+        self.with_bans(|bans| bans.is_banned(client, now).is_some())
     }
 
     fn authenticate(
@@ -156,6 +157,15 @@ impl Admission {
         Ok(app)
     }
 
+    /// The bans, which keep the time that is left of them when the clock is set.
+    fn with_bans<T>(&self, ask: impl FnOnce(&mut BanList) -> T) -> T {
+        let (bans, jumps) = &mut *lock(&self.bans);
+        if let Some(by_ms) = jumps.jumped() {
+            bans.clock_was_set(by_ms);
+        }
+        ask(bans)
+    }
+
     fn nonce_was_seen(&self, app: AppNo, nonce: &str, last_admitted: Timestamp, now: Timestamp) -> bool {
         let mark = self.nonce_key.mark(app, nonce);
         lock(&self.nonces[mark.shard(NONCE_SHARDS)]).seen_before(mark, last_admitted, now)
@@ -167,7 +177,7 @@ impl Admission {
             code,
             ResultCode::InvalidAppKey | ResultCode::InvalidDigest | ResultCode::CreatedOutsideWindow
         );
-        if guessing && lock(&self.bans).failed(client, now).is_some() {
+        if guessing && self.with_bans(|bans| bans.failed(client, now).is_some()) {
             self.metrics.bans.inc();
             tracing::warn!(%client, "banned after repeated failures to authenticate");
         }

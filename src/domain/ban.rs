@@ -89,6 +89,12 @@ impl BanList {
         self.banned.remove(client)
     }
 
+    /// The clock was set by so many milliseconds. Bans and windows keep the time that is left of them.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        self.watched.moved(by_ms);
+        self.banned.moved(by_ms);
+    }
+
     /// The bans in force, the one that ends first in front.
     pub fn list(&self, now: Timestamp) -> Vec<Ban> {
         let mut bans: Vec<Ban> = self
@@ -179,6 +185,13 @@ impl<V> Aged<V> {
     fn drop_expired(&mut self, now: Timestamp) {
         while self.arrivals.front().is_some_and(|&(since, _)| since.after(self.life) <= now) {
             self.drop_first();
+        }
+    }
+
+    fn moved(&mut self, by_ms: i64) {
+        let entries = self.entries.values_mut().map(|(since, _)| since);
+        for since in entries.chain(self.arrivals.iter_mut().map(|(since, _)| since)) {
+            *since = since.moved(by_ms);
         }
     }
 

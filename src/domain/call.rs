@@ -165,6 +165,8 @@ pub struct Call {
     pub recording: Option<Recording>,
     /// Set when the CDR has been made.
     pub closed: Option<Closed>,
+    /// In memory only: by how many milliseconds the clock was set, and how many reports there were by then.
+    clock_sets: Vec<(usize, i64)>,
 }
 
 /// What became of one report.
@@ -181,7 +183,16 @@ pub enum Reported {
 impl Call {
     /// A call that is heard of for the first time.
     pub const fn new(key: RowKey, id: CallId, session: Box<str>) -> Self {
-        Self { key, id, session, decision: None, events: Vec::new(), recording: None, closed: None }
+        Self {
+            key,
+            id,
+            session,
+            decision: None,
+            events: Vec::new(),
+            recording: None,
+            closed: None,
+            clock_sets: Vec::new(),
+        }
     }
 
     /// Takes in one report. The same stage reported twice under different ids is kept and told once.
@@ -251,10 +262,39 @@ impl Call {
         concerned && self.closed.is_none() && self.event(Stage::Released).is_none()
     }
 
-    /// When the last report arrived, or the decision was made.
+    /// When the last report arrived, on the clock as it is now; before the first, when it was decided.
     pub fn last_heard(&self) -> Option<Timestamp> {
         let decided = self.decision.as_ref().map(|decision| decision.at);
-        self.events.iter().map(|event| event.received_at).max().max(decided)
+        self.events.iter().map(|event| self.heard_at(event)).max().or(decided)
+    }
+
+    /// The clock was set by so many milliseconds: whatever waits for this call, or for its being forgotten, goes
+    /// on waiting for as long as was left (delivery R15). What the call shows and what is stored stay as they were.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        let reports = self.events.len();
+        match self.clock_sets.last_mut() {
+            Some((since, sum_ms)) if *since == reports => *sum_ms = sum_ms.saturating_add(by_ms),
+            _ => self.clock_sets.push((reports, by_ms)),
+        }
+    }
+
+    /// When a report of this call arrived, on the clock as it is now.
+    pub fn heard_at(&self, event: &CallEvent) -> Timestamp {
+        let index = self.events.iter().position(|known| known.event_id == event.event_id);
+        let later = self.clock_sets.iter().filter(|(reports, _)| index.is_some_and(|index| index < *reports));
+        event.received_at.moved(later.map(|(_, by_ms)| by_ms).sum())
+    }
+
+    /// The CDR has been made. Nothing waits for the reports any more.
+    pub fn close(&mut self, closed: Closed) {
+        self.clock_sets.clear();
+        self.closed = Some(closed);
+    }
+
+    /// When the CDR was made, on the clock as it is now.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        let closed = self.closed?;
+        Some(closed.at.moved(self.clock_sets.iter().map(|(_, by_ms)| by_ms).sum()))
     }
 }
 
@@ -364,6 +404,24 @@ mod tests {
         assert_eq!(call.report(event("1", Stage::Alerting, 10)), Reported::Duplicate);
         assert_eq!(call.report(event("2", Stage::Alerting, 9)), Reported::Accepted(vec![]));
         assert_eq!(call.reached(Stage::Alerting), Some(Timestamp::from_secs(9)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_what_was_heard_before_and_nothing_after() {
+        let mut call = call();
+        call.decide(decision());
+        call.report(event("1", Stage::Incoming, 1_000));
+        call.clock_was_set(-600_000);
+        call.clock_was_set(100_000);
+        call.report(event("2", Stage::Alerting, 510));
+        call.clock_was_set(60_000);
+        let heard = |call: &Call, stage| call.heard_at(call.event(stage).unwrap()).secs();
+        assert_eq!((heard(&call, Stage::Incoming), heard(&call, Stage::Alerting)), (560, 570));
+        assert_eq!(call.reached(Stage::Incoming), Some(Timestamp::from_secs(1_000)), "as the switch said");
+        call.close(Closed { at: Timestamp::from_secs(600), swept: false });
+        assert_eq!(call.closed_at(), Some(Timestamp::from_secs(600)));
+        call.clock_was_set(60_000);
+        assert_eq!(call.closed_at(), Some(Timestamp::from_secs(660)));
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Call {
         let Some(released) = self.event(Stage::Released) else { return false };
         self.end_says_answered()
             && self.reached(Stage::Answered).is_none()
-            && now < released.received_at.after(patience.answer)
+            && now < self.heard_at(released).after(patience.answer)
     }
 
     /// When the sweeper may close the call although nothing else does. `None` for a call that is closed, or has
@@ -114,7 +114,7 @@ impl Call {
         };
         match (longest, self.event(Stage::Answered)) {
             (Some(longest), Some(answered)) => {
-                Some(answered.received_at.after(longest).after(patience.grace))
+                Some(self.heard_at(answered).after(longest).after(patience.grace))
             }
             _ => Some(self.last_heard()?.after(patience.silence)),
         }
@@ -273,6 +273,14 @@ impl ClosingQueue {
         }
         self.closes_at.retain(|_, at| *at > now);
         calls
+    }
+
+    /// The clock was set by so many milliseconds. What is left to wait stays as it was (delivery R15).
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        self.closes_at.values_mut().for_each(|at| *at = at.moved(by_ms));
+        self.places.values_mut().for_each(|(at, _)| *at = at.moved(by_ms));
+        let due = std::mem::take(&mut self.due);
+        self.due = due.into_iter().map(|((at, noted), call)| ((at.moved(by_ms), noted), call)).collect();
     }
 }
 

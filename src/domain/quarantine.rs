@@ -154,6 +154,16 @@ impl Quarantine {
         }
     }
 
+    /// The clock was set by so many milliseconds. What is left of each quarantine stays as it was (delivery R15).
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        let met = self.met.values_mut().map(|(_, until)| until);
+        let owned = self.owned.values_mut().map(|(_, until)| until);
+        let ends = self.ends.iter_mut().map(|(until, ..)| until);
+        for until in met.chain(owned).chain(self.resting.values_mut()).chain(ends) {
+            *until = until.moved(by_ms);
+        }
+    }
+
     fn remember(&mut self, until: Timestamp, x: XNumber, barred: Barred) {
         self.ends.push_back((until, x, barred));
         *self.by_x.entry(x).or_default() += 1;

@@ -28,8 +28,6 @@ const PORTION_MS: u32 = 100;
 const PORTION_MAX: u32 = 32;
 /// While a replay is in somebody's way, it looks again after this.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Nothing here is ever put off for longer. What seems to be was put off before the clock was set back.
-const PUT_OFF_MAX: Duration = Duration::from_secs(5);
 
 /// Which deliveries an operator wants: all conditions that are given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -176,7 +174,7 @@ impl Pace {
 
     /// How many may be taken now: never more than one portion, however long nothing was.
     fn allows(self, now: Timestamp) -> u32 {
-        match micros(now).checked_sub(self.after_jump(now).next_us) {
+        match micros(now).checked_sub(self.next_us) {
             None => 0,
             Some(since_us) => {
                 let due = since_us / self.step_us() + 1;
@@ -188,13 +186,11 @@ impl Pace {
     fn took(&mut self, count: u32, now: Timestamp) {
         // What was not used is lost beyond one portion; a rate is no budget to be saved up.
         let earliest_us = micros(now).saturating_sub(self.portion_us());
-        self.next_us = self.after_jump(now).next_us.max(earliest_us) + self.step_us() * u64::from(count);
+        self.next_us = self.next_us.max(earliest_us) + self.step_us() * u64::from(count);
     }
 
-    /// The pace as it is when the clock may have been set back meanwhile.
-    fn after_jump(self, now: Timestamp) -> Self {
-        let is_sound = self.next_us <= micros(now.after(PUT_OFF_MAX));
-        if is_sound { self } else { Self::new(self.per_second, now) }
+    fn clock_was_set(&mut self, by_ms: i64) {
+        self.next_us = self.next_us.saturating_add_signed(by_ms.saturating_mul(1_000));
     }
 }
 
@@ -217,11 +213,10 @@ struct Open {
 }
 
 impl Open {
-    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+    fn next_due(&self) -> Option<Timestamp> {
         let takes = self.replay.phase == Phase::Running && self.replay.taken < self.replay.total;
         let pace = self.pace.next_portion();
-        let due = self.not_before.map_or(pace, |not_before| pace.max(not_before));
-        takes.then(|| if due > now.after(PUT_OFF_MAX) { now } else { due })
+        takes.then(|| self.not_before.map_or(pace, |not_before| pace.max(not_before)))
     }
 }
 
@@ -261,14 +256,14 @@ impl OpenReplays {
         self.replays.values().filter(waits).map(|open| open.replay.id).collect()
     }
 
-    /// When something is to be taken next. A clock that was set back freezes nothing.
-    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.replays.values().filter_map(|open| open.next_due(now)).min()
+    /// When something is to be taken next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.replays.values().filter_map(Open::next_due).min()
     }
 
     /// For which replays something is to be taken now, and how much at most.
     pub fn due(&self, now: Timestamp) -> Vec<(RowKey, u32)> {
-        let due = self.replays.values().filter(|open| open.next_due(now).is_some_and(|due| due <= now));
+        let due = self.replays.values().filter(|open| open.next_due().is_some_and(|due| due <= now));
         due.map(|open| (open.replay.id, open.pace.allows(now))).collect()
     }
 
@@ -283,6 +278,14 @@ impl OpenReplays {
     pub fn put_off(&mut self, id: RowKey, until: Timestamp) {
         if let Some(open) = self.replays.get_mut(&id) {
             open.not_before = Some(until);
+        }
+    }
+
+    /// The clock was set by so many milliseconds. What is left to wait stays as it was (delivery R15).
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        for open in self.replays.values_mut() {
+            open.pace.clock_was_set(by_ms);
+            open.not_before = open.not_before.map(|at| at.moved(by_ms));
         }
     }
 }
@@ -335,7 +338,7 @@ mod tests {
         paused.take(row(10));
         paused.phase = Phase::Paused;
         open.put(paused.clone(), NOON);
-        assert_eq!((open.next_due(NOON), open.due(after(9_999))), (None, vec![]));
+        assert_eq!((open.next_due(), open.due(after(9_999))), (None, vec![]));
         paused.take(row(11));
         let paused = paused.pushed(row(10), NOON).unwrap().pushed(row(11), NOON).unwrap();
         assert_eq!(paused.phase, Phase::Finished);
@@ -351,7 +354,7 @@ mod tests {
         open.put(replay.clone(), NOON);
         assert_eq!(open.due(NOON), [(row(1), 1)]);
         open.put_off(row(1), after(100));
-        assert_eq!((open.due(after(99)), open.next_due(NOON)), (vec![], Some(after(100))));
+        assert_eq!((open.due(after(99)), open.next_due()), (vec![], Some(after(100))));
         open.put(replay.pushed(row(10), NOON).unwrap(), NOON);
         assert_eq!(open.due(NOON), [(row(1), 1)]);
     }
@@ -376,20 +379,22 @@ mod tests {
         open.put(replay(10_000, 100), NOON);
         assert_eq!(open.due(after(3_600_000)), [(row(1), 10)]);
         open.took(row(1), 10, after(3_600_000));
-        assert_eq!(open.next_due(after(3_600_000)), Some(after(3_600_100)));
+        assert_eq!(open.next_due(), Some(after(3_600_100)));
     }
 
     #[test]
-    fn a_clock_that_is_set_back_freezes_nothing() {
-        let mut open = OpenReplays::default();
-        open.put(replay(10_000, 100), NOON);
-        open.took(row(1), 10, NOON);
-        open.put_off(row(1), after(100));
-        let earlier = NOON.before(Duration::from_secs(3_600));
-        assert_eq!((open.next_due(earlier), open.due(earlier)), (Some(earlier), vec![(row(1), 10)]));
-        open.took(row(1), 10, earlier);
-        open.put_off(row(1), earlier);
-        assert_eq!(open.next_due(earlier), Some(earlier.after(Duration::from_millis(100))));
+    fn a_clock_that_is_set_neither_freezes_a_replay_nor_hurries_it() {
+        for by_ms in [-3_600_000, 3_600_000] {
+            let mut open = OpenReplays::default();
+            open.put(replay(10_000, 100), NOON);
+            open.took(row(1), 10, NOON);
+            let now = NOON.moved(by_ms);
+            open.clock_was_set(by_ms);
+            assert_eq!((open.next_due(), open.due(now)), (Some(after(100).moved(by_ms)), vec![]));
+            open.put_off(row(1), after(200).moved(by_ms));
+            open.clock_was_set(-by_ms);
+            assert_eq!(open.next_due(), Some(after(200)));
+        }
     }
 
     proptest! {
@@ -416,9 +421,7 @@ mod tests {
             let mut open = OpenReplays::default();
             open.put(replay(u32::MAX, per_second), NOON);
             let mut taken = 0;
-            let mut now = NOON;
-            while let Some(due) = open.next_due(now).filter(|due| *due < after(10_000)) {
-                now = due;
+            while let Some(now) = open.next_due().filter(|due| *due < after(10_000)) {
                 for (id, count) in open.due(now) {
                     prop_assert!(count > 0, "looked for nothing");
                     taken += count;

@@ -133,9 +133,12 @@ impl CdrFiles {
 /// Writes the files when their time comes, until the gateway stops.
 pub(super) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let clock = engine.shared().clock.clone();
-    while let Some(next) = engine.write_cdr_files().await {
+    loop {
+        // When the clock is set, another day may be the one to wait for.
+        let jumps = clock.watch_for_jumps();
+        let Some(next) = engine.write_cdr_files().await else { return };
         tokio::select! {
-            () = clock.sleep_until(next) => {}
+            () = jumps.sleep_until(next) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }

@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::Shared;
 use super::draft::{Draft, Effect};
 use super::job::{Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, SettingFault, Unserved};
 use super::load::{LoadedRest, Progress, load};
 use super::reports::{Reports, RetentionDays};
-use crate::clock::Stopwatch;
+use crate::clock::{JumpWatch, Stopwatch};
 use crate::domain::binding::Change;
 use crate::domain::cdr::Patience;
 use crate::domain::command::Done;
@@ -63,6 +63,8 @@ pub struct Ledger {
     paused_until: Option<Timestamp>,
     /// How many ticks were heard.
     ticks: u64,
+    /// For everything here that waits.
+    jumps: JumpWatch,
 }
 
 /// What the timekeeper has to know.
@@ -90,9 +92,10 @@ enum Outcome {
 impl Ledger {
     /// Reads everything that is durable into the empty memory of `shared`.
     pub fn open(shared: Arc<Shared>, rules: LedgerRules, progress: Progress<'_>) -> Result<Self, StoreError> {
+        let jumps = shared.clock.watch_for_jumps();
         let (staging, reports, replays) = read(&shared, rules, progress)?;
         let (put_off, singly, paused_until, ticks) = (VecDeque::new(), 0, None, 0);
-        Ok(Self { shared, staging, reports, replays, rules, put_off, singly, paused_until, ticks })
+        Ok(Self { shared, staging, reports, replays, rules, put_off, singly, paused_until, ticks, jumps })
     }
 
     /// Empties memory and reads everything again, because nobody knows what the store has of the last batch.
@@ -120,9 +123,8 @@ impl Ledger {
 
     /// When a tick is due, and how many were heard.
     pub fn timetable(&self) -> Timetable {
-        let replays = self.replays.next_due(self.shared.clock.now());
-        let due =
-            [self.staging.next_expiry(), Some(self.reports.next_due()), replays].into_iter().flatten().min();
+        let dues = [self.staging.next_expiry(), Some(self.reports.next_due()), self.replays.next_due()];
+        let due = dues.into_iter().flatten().min();
         Timetable {
             next_tick: due.map(|due| self.paused_until.map_or(due, |at| due.max(at))),
             ticks: self.ticks,
@@ -132,7 +134,7 @@ impl Ledger {
     /// Writes one batch of what was put off and what `waiting` gives; answers each of its jobs. An error means
     /// that memory cannot be relied on any more: see [`Ledger::start_over`].
     pub fn write_batch(&mut self, waiting: &mut dyn Iterator<Item = Job>) -> Result<(), StoreError> {
-        let now = self.shared.clock.now();
+        let now = self.look_at_the_clock();
         let (jobs, outcomes, draft) = self.gather(waiting, now);
         // Ordering: store first, memory second, answer third. A reply we sent is never lost by a restart.
         match self.commit(&draft, jobs.len()) {
@@ -158,6 +160,25 @@ impl Ledger {
                 }
                 Err(fatal)
             }
+        }
+    }
+
+    /// What time it is. When the clock was set, everything that waits here keeps the time it has left to wait: a
+    /// jump must neither fire it nor freeze it (delivery R15). Only bindings expire by the clock as it is now.
+    fn look_at_the_clock(&mut self) -> Timestamp {
+        loop {
+            let now = self.shared.clock.now();
+            // Asked after the time was read, so that what waits is never compared with a time it does not know.
+            let Some(by_ms) = self.jumps.jumped() else { return now };
+            info!(
+                by_ms,
+                "the clock was set; calls, CDRs, quarantines and replays keep their time left to wait"
+            );
+            self.reports.clock_was_set(by_ms);
+            self.replays.clock_was_set(by_ms);
+            self.staging.clock_was_set(by_ms);
+            self.shared.registry.calls.clock_was_set(by_ms, now);
+            self.paused_until = self.paused_until.map(|until| until.moved(by_ms));
         }
     }
 

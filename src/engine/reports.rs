@@ -73,6 +73,13 @@ impl Reports {
         self.taken.clear();
     }
 
+    /// The clock was set by so many milliseconds. What is left to wait stays as it was (delivery R15).
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        self.closings.clock_was_set(by_ms);
+        self.next_sweep = self.next_sweep.moved(by_ms);
+        self.next_forget = self.next_forget.moved(by_ms);
+    }
+
     /// The batch failed: what it was to close is closed later.
     pub fn take_back(&mut self, now: Timestamp) {
         for call in std::mem::take(&mut self.taken) {
@@ -208,7 +215,7 @@ impl Ledger {
                 continue;
             };
             if call.waits_for_answer(self.reports.patience, now) {
-                let released = call.event(Stage::Released).map_or(now, |event| event.received_at);
+                let released = call.event(Stage::Released).map_or(now, |event| call.heard_at(event));
                 self.reports.closings.postpone(id, released.after(self.reports.patience.answer));
             } else {
                 closing.push(call);
@@ -244,7 +251,7 @@ impl Ledger {
                 self.shared.metrics.cdrs.with_label_values(&[if swept { "swept" } else { "reported" }]).inc();
                 cdrs.push(cdr);
             }
-            call.closed = Some(closed);
+            call.close(closed);
             if let Some(app) = call.app().map(|app| self.shared.registry.customers.by_no(app)) {
                 self.stage_recording_expiry(&call, &app, draft, now);
             }

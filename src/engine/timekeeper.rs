@@ -1,5 +1,6 @@
 //! Wakes the writer when something is due: bindings to expire, calls to close. It knows no rules; the writer
-//! announces the next instant, and looks for itself what is due when it is woken.
+//! announces the next instant, and looks for itself what is due when it is woken. It is also woken when the clock
+//! was set, so that it moves everything that waits before anything is due too early or too late.
 
 use std::sync::Arc;
 
@@ -16,10 +17,11 @@ pub async fn run(
     mut timetable: watch::Receiver<Timetable>,
 ) {
     loop {
+        let jumps = shared.clock.watch_for_jumps();
         let due = timetable.borrow_and_update().next_tick;
         let is_due = async {
             match due {
-                Some(due) => shared.clock.sleep_until(due).await,
+                Some(due) => jumps.sleep_until(due).await,
                 None => std::future::pending().await,
             }
         };

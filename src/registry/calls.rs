@@ -6,7 +6,7 @@
 //! never waits for a disk, and a call is never changed from two sides.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::{DashMap, Entry};
@@ -24,10 +24,20 @@ const DECISIONS_MAX: usize = 1_000_000;
 pub struct Calls {
     decisions: DashMap<CallId, Arc<Decision>>,
     /// Decisions in the order they were made, for forgetting.
-    made: Mutex<VecDeque<(Timestamp, CallId)>>,
+    made: Mutex<VecDeque<Made>>,
     reported: DashMap<CallId, Arc<Call>>,
     /// The same calls by what customers know them by.
     sessions: DashMap<Box<str>, CallId>,
+}
+
+/// When a decision was made, to forget it.
+#[derive(Debug)]
+struct Made {
+    /// On the clock as it is now.
+    at: Timestamp,
+    /// On the clock as it was: tells the decision from a later one about the same call.
+    decided_at: Timestamp,
+    id: CallId,
 }
 
 impl Calls {
@@ -58,12 +68,12 @@ impl Calls {
             Entry::Occupied(mut kept) => drop(kept.insert(Arc::clone(&decision))),
             Entry::Vacant(place) => drop(place.insert(Arc::clone(&decision))),
         }
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.push_back((now, id.clone()));
+        let mut made = self.made();
+        made.push_back(Made { at: now, decided_at: decision.at, id: id.clone() });
         if made.len() > DECISIONS_MAX
-            && let Some((at, oldest)) = made.pop_front()
+            && let Some(oldest) = made.pop_front()
         {
-            self.decisions.remove_if(&oldest, |_, kept| kept.at <= at);
+            self.forget_decision(&oldest);
         }
         decision
     }
@@ -130,20 +140,43 @@ impl Calls {
 
     /// Drops decisions that nothing followed, and calls that were closed longer than `keep` ago.
     pub fn forget(&self, now: Timestamp, keep: Duration) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        while made.front().is_some_and(|(at, _)| now.since(*at) >= DECISION_KEPT) {
-            if let Some((at, id)) = made.pop_front() {
-                self.decisions.remove_if(&id, |_, kept| kept.at <= at);
+        let mut made = self.made();
+        while made.front().is_some_and(|made| now.since(made.at) >= DECISION_KEPT) {
+            if let Some(oldest) = made.pop_front() {
+                self.forget_decision(&oldest);
             }
         }
         drop(made);
         self.reported.retain(|_, call| {
-            let kept = call.closed.is_none_or(|closed| now.since(closed.at) < keep);
+            let kept = call.closed_at().is_none_or(|at| now.since(at) < keep);
             if !kept {
                 self.sessions.remove(&call.session);
             }
             kept
         });
+    }
+
+    /// The clock was set by so many milliseconds, and shows `now`. Calls and decisions are kept, and silence is
+    /// borne, for as long as was left (delivery R15).
+    pub fn clock_was_set(&self, by_ms: i64, now: Timestamp) {
+        for made in self.made().iter_mut() {
+            // Others may have decided since the clock was set back; what they made is not in its future. Where this
+            // is wrong, a decision is kept for longer than it has to be.
+            if by_ms > 0 || made.at > now {
+                made.at = made.at.moved(by_ms);
+            }
+        }
+        for mut call in self.reported.iter_mut() {
+            Arc::make_mut(&mut call).clock_was_set(by_ms);
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, VecDeque<Made>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_decision(&self, made: &Made) {
+        self.decisions.remove_if(&made.id, |_, kept| kept.at == made.decided_at);
     }
 }
 
@@ -215,6 +248,24 @@ mod tests {
         assert!(calls.get(&call_id(2)).is_some());
         calls.forget(at(160), keep);
         assert!(calls.get(&call_id(2)).is_none() && calls.get(&call_id(1)).is_some());
+    }
+
+    #[test]
+    fn a_clock_set_by_an_hour_lets_nothing_be_forgotten_sooner_or_later() {
+        let hour = 3_600;
+        for (by_ms, now) in [(3_600_000, 100_010 + hour), (-3_600_000, 100_010 - hour)] {
+            let calls = Calls::new();
+            ask(&calls, 1, 100_010);
+            let mut closed = Call::clone(&call(2, None));
+            closed.close(Closed { at: at(100_010), swept: false });
+            calls.put(Arc::new(closed));
+            calls.clock_was_set(by_ms, at(now));
+            let keep = Duration::from_secs(600);
+            calls.forget(just_before(now + 600), keep);
+            assert!(calls.get(&call_id(2)).is_some() && calls.unreported_count() == 1, "{by_ms}");
+            calls.forget(at(now + 600), keep);
+            assert!(calls.get(&call_id(2)).is_none() && calls.unreported_count() == 0, "{by_ms}");
+        }
     }
 
     #[test]

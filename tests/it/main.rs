@@ -12,6 +12,7 @@ mod callstop;
 mod causes;
 mod cdr_files;
 mod cli;
+mod clock;
 mod crash;
 mod documents;
 mod examples;

@@ -182,7 +182,9 @@ impl Tables {
                 self.touched_calls.insert(call.key);
                 let known = self.calls.remove(&call.key);
                 let (events, closed) = known.map(|known| (known.events, known.closed)).unwrap_or_default();
-                self.calls.insert(call.key, Call { events, closed, ..*call });
+                let mut call = call;
+                (call.events, call.closed) = (events, closed);
+                self.calls.insert(call.key, *call);
                 true
             }
             Write::CallEvent { call, index, event } => {

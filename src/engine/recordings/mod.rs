@@ -258,9 +258,11 @@ pub(super) async fn keep(engine: Engine, mut stop: watch::Receiver<bool>) {
         }
         turns = turns.wrapping_add(1);
         engine.expire_recordings().await;
+        // When the clock is set, the minute begins anew.
+        let jumps = engine.shared.clock.watch_for_jumps();
         let next = engine.shared.clock.now().after(EXPIRE_EVERY);
         tokio::select! {
-            () = engine.shared.clock.sleep_until(next) => {}
+            () = jumps.sleep_until(next) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }

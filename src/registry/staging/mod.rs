@@ -154,6 +154,12 @@ impl Staging {
         self.expiry.next_due()
     }
 
+    /// The clock was set by so many milliseconds. Quarantines keep the time that is left of them; bindings expire
+    /// by the clock as it is now, because that is what customers were told.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        self.quarantine.clock_was_set(by_ms);
+    }
+
     /// Ends, within the batch, everything on an X number that is withdrawn from its app.
     pub fn vacate(&mut self, registry: &Registry, x: XNumber, now: Timestamp) -> Vec<Change> {
         let bindings = registry.directory.view(x, |entry| entry.slot.as_ref().map(XSlot::bindings)).flatten();

@@ -212,8 +212,9 @@ fn recording() -> impl Strategy<Value = Recording> {
 fn call() -> impl Strategy<Value = Call> {
     (key(), ".{1,60}", text(), option::of(decision()), option::of(recording())).prop_map(
         |(key, id, session, decision, recording)| {
-            let call = Call::new(key, CallId::new(&id).unwrap(), session);
-            Call { decision, recording, ..call }
+            let mut call = Call::new(key, CallId::new(&id).unwrap(), session);
+            (call.decision, call.recording) = (decision, recording);
+            call
         },
     )
 }
