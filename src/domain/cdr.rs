@@ -47,17 +47,25 @@ impl Call {
     }
 
     /// The cause of the gateway's own doing. A switch that gave up waiting for an extension without asking again
-    /// has done what the gateway would have told it.
+    /// has done what the gateway would have told it; not so one that had the extension and could not ask.
     fn rejected_with(&self, report: ReleaseReport) -> Option<StateCode> {
         let given_up =
             matches!(report.by, Some(ReleasedBy::Timeout | ReleasedBy::MaxDuration | ReleasedBy::Switch));
         match &self.decision.as_ref()?.route {
             Route::Reject(reject) => Some(reject.cause.state_code()),
-            Route::Collect(_) if given_up && report.sip != Some(487) && !self.was_forwarded() => {
+            Route::Collect(_)
+                if given_up && report.sip != Some(487) && !self.has_keyed() && !self.was_forwarded() =>
+            {
                 Some(StateCode::EMPTY_EXTENSION)
             }
             Route::Collect(_) | Route::Connect(_) => None,
         }
+    }
+
+    /// Whether the caller is known to have keyed anything.
+    fn has_keyed(&self) -> bool {
+        let digits = self.event(Stage::Collected).and_then(|event| event.digits.as_deref());
+        digits.is_some_and(|digits| !digits.is_empty())
     }
 
     /// Whether the switch dialled the real callee: any of its reports says so.

@@ -54,6 +54,15 @@ class Application:
     def unbind_axb(self, subscription):
         return self.ask("DELETE", "/rest/caas/relationnumber/partners/v1.0", {"subscriptionId": subscription})
 
+    def modify_axb(self, subscription, **changes):
+        status, answer = self.ask("PUT", "/rest/caas/relationnumber/partners/v1.0",
+                                  body={"subscriptionId": subscription, **changes})
+        assert (status, answer["resultcode"]) == (200, "0"), answer
+
+    def is_bound_axb(self, subscription):
+        _, answer = self.ask("GET", "/rest/caas/relationnumber/partners/v1.0", {"subscriptionId": subscription})
+        return answer["resultcode"] == "0"
+
     def bind_ax(self, a, x, **more):
         status, answer = self.ask("POST", "/rest/provision/caas/privatenumber/v1.0",
                                   body={"origNum": a, "privateNum": x, **more})

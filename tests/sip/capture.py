@@ -12,10 +12,14 @@ class Capture:
         self.file = file
         wanted = " or ".join(f"host {address}" for address in addresses)
         self.process = subprocess.Popen(
-            ["tcpdump", "-i", "lo", "-U", "-n", "-B", "16384", "-w", str(file), f"udp and ({wanted})"],
+            ["tcpdump", "-i", "lo", "--immediate-mode", "-U", "-n", "-B", "16384", "-w", str(file), f"udp and ({wanted})"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         # tcpdump says on stderr that it listens.
         self.process.stderr.readline()
+
+    def count(self, start):
+        """How many messages so far that begin with `start`."""
+        return sum(text.startswith(start) for _, _, text in packets(self.file))
 
     def stop(self):
         self.process.terminate()
@@ -31,6 +35,8 @@ def packets(file):
         while record := capture.read(16):
             length = struct.unpack(order + "4I", record)[2]
             frame = capture.read(length)
+            if len(frame) < length:
+                return
             ip = frame[14:]
             start = (ip[0] & 15) * 4 + 8
             payload = ip[start:]

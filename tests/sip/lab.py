@@ -9,15 +9,18 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-CALLER, CALLEE = "127.0.0.20", "127.0.0.30"
-CALLER_SIDE, CALLEE_SIDE = "127.0.0.10", "127.0.0.11"
-GATEWAY, RECEIVER, RELAY = "127.0.0.40", "127.0.0.41", "127.0.0.50"
+# Parts of the suite that run at the same time have a network each.
+NET = "127.0." + os.environ.get("PRIVNUM_SIP_NET", "0")
+CALLER, CALLEE = f"{NET}.20", f"{NET}.30"
+CALLER_SIDE, CALLEE_SIDE = f"{NET}.10", f"{NET}.11"
+GATEWAY, RECEIVER, RELAY = f"{NET}.40", f"{NET}.41", f"{NET}.50"
 SIP = 5060
-RING_MS = 2500
+RING_MS = 4000
 
 
 def free_port(address):
@@ -53,16 +56,16 @@ class Lab:
             self.start_kamailio()
         except BaseException:
             self.stop_all()
-            self.print_logs()
+            self.print_logs(sys.stderr)
             raise
         return self
 
     def __exit__(self, *_):
         self.stop_all()
 
-    def print_logs(self):
+    def print_logs(self, to):
         for log in sorted(self.folder.glob("*.log")) + sorted(self.folder.glob("*.err")):
-            print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
+            print(f"--- {NET} {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=to, flush=True)
 
     def run(self, name, command, **more):
         log = open(self.folder / f"{name}.log", "ab")
@@ -108,7 +111,8 @@ class Lab:
         return done.stdout.strip()
 
     def start_rtpengine(self):
-        self.run("rtpengine", ["rtpengine", "--table=-1", f"--interface={RELAY}", f"--listen-ng={RELAY}:{self.ng}",
+        self.run("rtpengine", ["rtpengine", "--config-file=none", "--table=-1", f"--interface={RELAY}",
+                               f"--listen-ng={RELAY}:{self.ng}",
                                f"--listen-cli={RELAY}:{free_port(RELAY)}",
                                "--foreground", "--log-stderr", "--log-level=3", "--delete-delay=0",
                                "--port-min=30000", "--port-max=39999"])
@@ -179,7 +183,8 @@ quarantine_secs = 0
         for word, value in values.items():
             text, count = re.subn(rf'(?m)^(#!substdef "!SITE_{word}!).*(!g")$', lambda m: m[1] + value + m[2], text)
             assert count == 1, word
-        return text.replace("listen=tcp:127.0.0.10:8060", f"listen=tcp:{CALLER_SIDE}:{self.control}")
+        text = text.replace("listen=tcp:127.0.0.10:8060", f"listen=tcp:{CALLER_SIDE}:{self.control}")
+        return text.replace("127.0.0.", f"{NET}.").replace("127[.]0[.]0[.]", "127[.]0[.]")
 
     def answers_options(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
@@ -195,12 +200,30 @@ quarantine_secs = 0
                 return False
 
     def operator(self, method, path, body=None):
+        return self.ask("operator", method, path, body)
+
+    def switch(self, path, body):
+        return self.ask("switch", "POST", path, body)
+
+    def ask(self, listener, method, path, body):
         request = urllib.request.Request(
-            f"http://{GATEWAY}:{self.ports['operator']}/operator/v1/{path}", method=method,
+            f"http://{GATEWAY}:{self.ports[listener]}/{listener}/v1/{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.tokens['operator']}"})
+            headers={"Authorization": f"Bearer {self.tokens[listener]}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def signal(self, name, signal):
+        self.processes[name].send_signal(signal)
+
+
+def tell(call_id):
+    """Tells the callee's phone of this call to go on. Its Call-ID is the callId."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+        voice.bind((GATEWAY, 0))
+        voice.sendto((f"NOTIFY sip:phone@{CALLEE} SIP/2.0\r\nVia: SIP/2.0/UDP {GATEWAY};branch=z9hG4bKtell\r\n"
+                      f"From: <sip:lab@{GATEWAY}>;tag=1\r\nTo: <sip:phone@{CALLEE}>\r\nCall-ID: {call_id}\r\n"
+                      "CSeq: 1 NOTIFY\r\nMax-Forwards: 10\r\nContent-Length: 0\r\n\r\n").encode(), (CALLEE, SIP))
 
 
 class Phones:
@@ -224,7 +247,7 @@ class Phones:
 
     def start(self, name, command):
         log = open(self.folder / f"{name}.log", "wb")
-        process = subprocess.Popen([*command, "-nostdin", "-timeout", "60", "-trace_err", "-error_file",
+        process = subprocess.Popen([*command, "-nostdin", "-timeout", "100", "-trace_err", "-error_file",
                                     str(self.folder / f"{name}.err")],
                                    cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.running.append(process)

@@ -108,16 +108,22 @@ ME = "[$me]"
 RECV_INVITE = """  <recv request="INVITE" rrs="true">
     <action>
       <ereg regexp="sip:[+]?([0-9]+)@" search_in="msg" check_it="true" assign_to="whole,me"/>
+      <ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
       <ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>
       <ereg regexp=".*" search_in="hdr" header="To:" assign_to="callee"/>
       <ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="cseq"/>
     </action>
   </recv>
 """
-USED = '  <Reference variables="whole,caller,callee,cseq"/>\n'
+USED = '  <Reference variables="whole,via,caller,callee,cseq"/>\n'
 RECV_ACK = '  <recv request="ACK"/>\n'
+# What the laboratory sends to a phone that waits for it: see lab.tell.
+TOLD = '  <recv request="NOTIFY"/>\n'
 RING = reply(180, f"Ringing at {ME}", ME)
 ANSWER = RING + pause(200) + reply(200, f"OK says {ME}", ME, body=True) + RECV_ACK
+ANSWER_WHEN_TOLD = RING + TOLD + reply(200, f"OK says {ME}", ME, body=True).replace("[last_Via:]", "Via:[$via]").replace(
+    "[last_From:]", "From:[$caller]").replace("[last_To:]", "To:[$callee]").replace(
+    "[last_CSeq:]", "CSeq: [$cseq] INVITE") + RECV_ACK
 CALLEE_HANGS_UP = send(f"""BYE [next_url] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 From:[$callee];tag=[pid]b[call_number]
@@ -154,8 +160,12 @@ SCENARIOS = {
     "a_waits": INVITE + PROGRESS + recv_reply(200) + caller_sends("ACK", 1) + hung_up(CALLER),
     "a_gives_up": INVITE + TRYING + recv_reply(180) + pause(300)
     + caller_sends("CANCEL", 1, X_URI, "[last_Via:]", tag="") + recv_reply(200) + recv_reply(487) + ack_refusal(),
+    "a_gives_up_early": INVITE + recv_reply(100) + pause(300)
+    + caller_sends("CANCEL", 1, X_URI, "[last_Via:]", tag="") + '  <recv response="200" optional="true"/>\n' + recv_reply(487) + ack_refusal(),
     "b_answers": callee(ANSWER + hung_up(ME)),
     "b_hangs_up": callee(ANSWER + TALK + CALLEE_HANGS_UP),
+    "b_hangs_up_when_told": callee(ANSWER + TOLD + CALLEE_HANGS_UP),
+    "b_answers_when_told": callee(ANSWER_WHEN_TOLD + hung_up(ME)),
     "b_poses_as_caller": callee(ANSWER + pause(200) + POSES_AS_CALLER + hung_up(ME)),
     "b_rings": callee(RING + '  <recv request="CANCEL"/>\n' + reply(200, "OK", ME)
                       + reply(487, "Request Terminated", ME).replace("[last_CSeq:]", "CSeq: [$cseq] INVITE") + RECV_ACK),

@@ -84,6 +84,8 @@ fn a_caller_without_an_extension_is_told_apart_from_one_with_a_wrong_one() {
         (collect(), Some("0042"), released(Caller, 487), 7516),
         (collect(), None, released(Timeout, 408), 8033),
         (collect(), None, released(Switch, 403), 8033),
+        (collect(), Some(""), released(Switch, 403), 8033),
+        (collect(), Some("0042"), released(Switch, 503), 7505),
         (collect(), None, released(Switch, 487), 7516),
         (reject(RejectCause::EmptyExtension), Some(""), released(Gateway, 403), 8033),
         (reject(RejectCause::NoAxeBinding), Some("0042"), released(Gateway, 403), 8022),
