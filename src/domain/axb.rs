@@ -126,7 +126,8 @@ pub fn bind(
     Ok(changes)
 }
 
-/// Changes a binding. A given duration starts anew at the modification (customer-api 4.3).
+/// Changes a binding. A given duration starts anew at the modification (customer-api 4.3). Whoever leaves the pair
+/// is as good as unbound: a late call must not reach a stranger.
 pub fn modify(
     app: AppNo,
     slot: Option<&XSlot>,
@@ -152,6 +153,10 @@ pub fn modify(
         since: now,
         ..old.clone()
     };
+    let was = old.relation.pair;
+    if !(pair.has(was.a()) && pair.has(was.b())) {
+        changes.push(Change::PartyLeft { before: AnyBinding::Axb(old.clone()), at: now });
+    }
     changes.push(Change::Modified(AnyBinding::Axb(new)));
     Ok(changes)
 }

@@ -103,7 +103,9 @@ impl BindingOperation {
     pub fn of(change: &Change, asker: Actor, key: RowKey) -> Self {
         let (kind, actor) = match change {
             Change::Bound(_) => (OperationKind::Bind, asker),
-            Change::Modified(_) => (OperationKind::Modify, asker),
+            Change::Modified(_)
+            | Change::PartyLeft { .. }
+            | Change::Unbound { cause: UnbindCause::Modified, .. } => (OperationKind::Modify, asker),
             // What had expired unnoticed is not the doing of whoever asks now.
             Change::Unbound { cause: UnbindCause::Expired, .. } => (OperationKind::Expire, Actor::System),
             Change::Unbound { cause: UnbindCause::NumberWithdrawn, .. } => (OperationKind::Withdraw, asker),

@@ -268,9 +268,10 @@ impl Ledger {
         before.is_some_and(follows) && !draft.settled.contains(&after.id)
     }
 
-    /// Adds changes of bindings that `asker` asked for, each with its line in the log of operations.
+    /// Adds changes of bindings that `asker` asked for, each with its line in the log of operations; that a party
+    /// left a binding is part of its modification.
     pub(super) fn change(&mut self, changes: Vec<Change>, asker: Actor, draft: &mut Draft, now: Timestamp) {
-        for change in &changes {
+        for change in changes.iter().filter(|change| !matches!(change, Change::PartyLeft { .. })) {
             let key = self.staging.next_key(now);
             draft.write(Write::Operation(BindingOperation::of(change, asker, key)));
         }

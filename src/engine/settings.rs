@@ -123,7 +123,7 @@ impl Ledger {
                 Change::Bound(_) => "binding.bind",
                 Change::Modified(_) => "binding.modify",
                 // What had expired unnoticed is not the doing of whoever asks now.
-                Change::Unbound { cause: UnbindCause::Expired, .. } => continue,
+                Change::Unbound { cause: UnbindCause::Expired, .. } | Change::PartyLeft { .. } => continue,
                 Change::Unbound { .. } => "binding.unbind",
             };
             let binding = change.binding();

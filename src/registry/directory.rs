@@ -136,7 +136,7 @@ impl Directory {
                 self.by_binding.insert(binding.id(), x);
                 self.bindings.fetch_add(1, Ordering::Relaxed);
             }
-            Change::Modified(_) => {}
+            Change::Modified(_) | Change::PartyLeft { .. } => {}
             Change::Unbound { binding, .. } => {
                 self.by_binding.remove(&binding.id());
                 self.bindings.fetch_sub(1, Ordering::Relaxed);

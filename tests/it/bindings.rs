@@ -125,3 +125,26 @@ async fn what_was_unbound_stays_unbound_after_a_restart() {
     assert_eq!(app.get(AXB, &query).await.code(), (403, "1012007".into()));
     assert_eq!(world.switch().route("c", A, X).await["action"], "reject");
 }
+
+#[tokio::test]
+async fn a_party_that_a_modify_replaced_meets_no_stranger_for_five_minutes_also_after_a_restart() {
+    let (mut world, app) = World::axb().await;
+    let id = app.bind_axb(X, A, B).await;
+    let replaced = json!({"subscriptionId": id, "calleeNum": "+8613800000003"});
+    assert_eq!(app.put(AXB, &replaced).await.code(), (200, "0".into()));
+    let stranger = json!({"callerNum": B, "calleeNum": "+8613800000004", "areaCode": "0755"});
+    assert_eq!(app.post(AXB, &stranger).await.code(), (403, "1012008".into()));
+    world.stop().await;
+    world.start_again().await;
+    assert_eq!(app.post(AXB, &stranger).await.code(), (403, "1012008".into()));
+    let ended = world.operator().ask("GET", "bindings?ended=true", &Value::Null).await.json();
+    let members = ["subscriptionId", "partyB", "endCause"].map(|name| ended["items"][0][name].clone());
+    assert_eq!(members, [json!(id), json!(B), json!("modified")]);
+    world.advance(Duration::from_secs(300)).await;
+    assert_eq!(app.post(AXB, &stranger).await.code(), (200, "0".into()));
+    // The usage records show one modify, and no end.
+    let rows = world.operator().ask("GET", "usage/bindings", &Value::Null).await.json();
+    let kinds: Vec<_> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["operation"].clone()).collect();
+    assert_eq!(kinds, [json!("bind"), json!("modify"), json!("bind")], "{rows}");
+}

@@ -262,6 +262,11 @@ impl Tables {
                 self.ended.push((binding, at));
                 stood
             }
+            Change::PartyLeft { before, at } => {
+                let stands = self.bindings.get(&before.id()) == Some(&before);
+                self.ended.push((before, at));
+                stands
+            }
         }
     }
 

@@ -232,6 +232,7 @@ impl Model {
                 assert!(asked.iter().any(wanted), "nobody asked to end {binding:?}");
             }
             UnbindCause::NumberWithdrawn | UnbindCause::Operator => {}
+            UnbindCause::Modified => unreachable!("nothing ends by a modification"),
         }
         self.bindings.retain(|known| known.id != binding.id());
     }

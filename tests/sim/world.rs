@@ -364,6 +364,8 @@ impl World {
                 Change::Unbound { binding, cause, .. } => {
                     self.model.ended_unseen(binding, *cause, &asked, now);
                 }
+                // The modification follows.
+                Change::PartyLeft { .. } => {}
             }
         }
         self.take_over_settings();

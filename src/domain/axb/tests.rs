@@ -1,4 +1,4 @@
-use super::super::binding::UnbindCause::{Customer, Expired};
+use super::super::binding::UnbindCause::{Customer, Expired, Modified};
 use super::super::customer::NumberStatus;
 use super::super::sample::{APP, at, axb, id, just_before, number, pair, record, slot};
 use super::*;
@@ -15,21 +15,25 @@ fn bind_on(slot: Option<&XSlot>, a: u64, b: u64, now: Timestamp) -> Result<Vec<C
 
 type Told = (char, u64, Option<(UnbindCause, Timestamp)>);
 
-/// Changes in short: `+` bound, `=` modified, `-` ended, with the cause and the instant.
+/// Changes in short: `+` bound, `=` modified, `-` ended, with the cause and the instant, `<` a party left.
 fn told(changes: &[Change]) -> Vec<Told> {
     let short = |change: &Change| match change {
         Change::Bound(binding) => ('+', binding.id().get(), None),
         Change::Modified(binding) => ('=', binding.id().get(), None),
         Change::Unbound { binding, cause, at } => ('-', binding.id().get(), Some((*cause, *at))),
+        Change::PartyLeft { before, at } => ('<', before.id().get(), Some((Modified, *at))),
     };
     changes.iter().map(short).collect()
 }
 
 fn only(changes: &[Change]) -> &Binding<Axb> {
-    let [Change::Bound(AnyBinding::Axb(binding)) | Change::Modified(AnyBinding::Axb(binding))] = changes
+    let (Some(Change::Bound(AnyBinding::Axb(binding)) | Change::Modified(AnyBinding::Axb(binding))), rest) =
+        changes.split_last().map_or((None, changes), |(last, rest)| (Some(last), rest))
     else {
-        panic!("{changes:?} is not one binding");
+        panic!("{changes:?} puts no binding");
     };
+    let is_leave = |change: &Change| matches!(change, Change::PartyLeft { .. });
+    assert!(rest.iter().all(is_leave), "{changes:?} is not one binding");
     binding
 }
 
@@ -117,6 +121,30 @@ fn a_modify_changes_what_is_given_and_keeps_the_rest() {
 }
 
 #[test]
+fn whoever_is_replaced_by_a_modify_leaves_and_whoever_only_changes_sides_stays() {
+    let stood = axb(1, 1, 2, Expiry::Never);
+    let slot = slot([stood.clone()]);
+    let to = |a: Option<u64>, b: Option<u64>| AxbPatch {
+        a: a.map(number),
+        b: b.map(number),
+        ..AxbPatch::default()
+    };
+    for (patch, leaves) in [
+        (to(None, None), false),
+        (to(Some(1), Some(2)), false),
+        (to(Some(2), Some(1)), false),
+        (to(None, Some(3)), true),
+        (to(Some(2), Some(3)), true),
+        (to(Some(3), Some(4)), true),
+    ] {
+        let changes = modify(APP, slot.as_ref(), id(1), &patch, at(50)).unwrap();
+        let left = leaves.then(|| Change::PartyLeft { before: AnyBinding::Axb(stood.clone()), at: at(50) });
+        assert_eq!(changes[..changes.len() - 1], left.into_iter().collect::<Vec<_>>(), "{patch:?}");
+        assert!(matches!(changes.last(), Some(Change::Modified(_))), "{patch:?}");
+    }
+}
+
+#[test]
 fn a_duration_given_in_a_modify_starts_anew_at_the_modification() {
     let slot = slot([axb(1, 1, 2, Expiry::At(at(100)))]);
     for (secs, expiry) in [
@@ -143,7 +171,10 @@ fn a_modify_obeys_the_rules_of_a_bind() {
     assert_eq!(to(7, 7, at(1)), Err(Refusal::SameNumber));
     assert_eq!(to(1, 4, at(1)), Err(Refusal::PartyAlreadyBound));
     assert_eq!(to(1, 5, just_before(100)), Err(Refusal::PartyAlreadyBound));
-    assert_eq!(to(1, 5, at(100)).unwrap(), [('-', 3, Some((Expired, at(100)))), ('=', 1, None)]);
+    assert_eq!(
+        to(1, 5, at(100)).unwrap(),
+        [('-', 3, Some((Expired, at(100)))), ('<', 1, Some((Modified, at(100)))), ('=', 1, None)]
+    );
 }
 
 #[test]

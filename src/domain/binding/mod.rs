@@ -188,6 +188,8 @@ pub enum UnbindCause {
     Expired,
     /// Its X number was moved to another app or removed.
     NumberWithdrawn,
+    /// It has not ended: this is how it stood before a modification by which a party left it.
+    Modified,
 }
 
 impl UnbindCause {
@@ -198,12 +200,13 @@ impl UnbindCause {
             Self::Operator => "operator",
             Self::Expired => "expired",
             Self::NumberWithdrawn => "numberWithdrawn",
+            Self::Modified => "modified",
         }
     }
 
     /// Inverse of [`UnbindCause::as_str`].
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Customer, Self::Operator, Self::Expired, Self::NumberWithdrawn]
+        [Self::Customer, Self::Operator, Self::Expired, Self::NumberWithdrawn, Self::Modified]
             .into_iter()
             .find(|cause| cause.as_str() == word)
     }
@@ -281,13 +284,24 @@ pub enum Change {
         /// When it ended.
         at: Timestamp,
     },
+    /// A party leaves a binding that goes on: [`Change::Modified`] follows. Nothing stands otherwise by this, but the
+    /// party must not meet others on this X for a while, and what stood is kept like what ended.
+    PartyLeft {
+        /// As it stood before.
+        before: AnyBinding,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Change {
     /// The binding concerned, as it is after the change (or was before it ended).
     pub const fn binding(&self) -> &AnyBinding {
         match self {
-            Self::Bound(binding) | Self::Modified(binding) | Self::Unbound { binding, .. } => binding,
+            Self::Bound(binding)
+            | Self::Modified(binding)
+            | Self::Unbound { binding, .. }
+            | Self::PartyLeft { before: binding, .. } => binding,
         }
     }
 }

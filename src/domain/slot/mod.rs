@@ -81,6 +81,7 @@ impl XSlot {
                 slot.remove(binding.id()).expect("an ended binding stood on its X");
                 (!slot.is_empty()).then_some(Self::Axe(slot))
             }
+            (Some(slot), Change::PartyLeft { .. }) => Some(slot),
             (slot, change) => panic!("{:?} does not fit {change:?}", slot.map(|slot| slot.len())),
         }
     }

@@ -57,7 +57,7 @@ impl Staging {
         let Some(free) = self.extensions.get_mut(&binding.x) else { return };
         match change {
             Change::Bound(_) => free.note_bound(binding.relation.extension),
-            Change::Modified(_) => {}
+            Change::Modified(_) | Change::PartyLeft { .. } => {}
             Change::Unbound { .. } => free.note_unbound(binding.relation.extension),
         }
     }

@@ -184,14 +184,16 @@ impl Staging {
             Change::Bound(binding) | Change::Modified(binding) => {
                 self.expiry.note(binding.id(), binding.expiry());
             }
-            Change::Unbound { binding, at, .. } => self.quarantine.note(binding, *at),
+            Change::Unbound { binding, at, .. } | Change::PartyLeft { before: binding, at } => {
+                self.quarantine.note(binding, *at);
+            }
         }
         if self.expiry.len() > 1_000 + 2 * registry.directory.binding_count() {
             self.rebuild_expiry(registry);
         }
     }
 
-    /// Notes, at start-up, that a binding ended a moment ago.
+    /// Notes, at start-up, that a binding ended a moment ago, or that a party left it.
     pub fn note_ended(&mut self, binding: &AnyBinding, at: Timestamp) {
         self.quarantine.note(binding, at);
     }

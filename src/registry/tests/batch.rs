@@ -196,3 +196,22 @@ fn how_many_are_in_quarantine_on_an_x_is_told_until_it_is_over() {
     under.staging.publish_quarantine(&mut told);
     assert_eq!(told.get(&x(1)), None);
 }
+
+/// A late call of the one who left must not reach whoever is bound with him next.
+#[test]
+fn who_was_replaced_by_a_modify_is_barred_from_strangers_like_who_was_unbound() {
+    let mut under = Under::new();
+    let stands = under.carry_out(&bind_axb(named(1), 1, 2, 0), START).id();
+    let replaced = AxbPatch { b: Some(party(3)), ..AxbPatch::default() };
+    under.carry_out(&modify(stands, replaced), START);
+    let second = START.after(super::QUARANTINE);
+    let with_stranger = bind_axb(XChoice::Chosen(ANYWHERE), 2, 4, 0);
+    for n in [2, 3] {
+        under.carry_out(&bind_axb(named(n), 2, 7, 0), START);
+    }
+    let Decided::Refused(Refusal::NoneFree(none)) = under.decide(&with_stranger, START) else {
+        panic!("two stands on x2 and x3, and is barred on x1")
+    };
+    assert_eq!((none.quarantined, none.party_stands), (1, 2));
+    assert_eq!(bound_on(&under.decide(&with_stranger, second)), x(1));
+}

@@ -90,6 +90,7 @@ impl Model {
                 let pair = old.relation.pair;
                 let pair = Pair::new(patch.a.unwrap_or(pair.a()), patch.b.unwrap_or(pair.b()));
                 let pair = pair.ok_or(Refusal::SameNumber)?;
+                let before = old.clone();
                 let duration_secs = patch.duration_secs.unwrap_or(old.relation.duration_secs);
                 let new = Binding {
                     relation: Axb { pair, duration_secs },
@@ -98,7 +99,11 @@ impl Model {
                     since: now,
                     ..old
                 };
-                self.put_pair(new, now)
+                let stands = self.put_pair(new, now)?;
+                if [before.relation.pair.a(), before.relation.pair.b()].iter().any(|left| !pair.has(*left)) {
+                    self.ended.push((AnyBinding::Axb(before), now));
+                }
+                Ok(stands)
             }
             Command::UnbindAxb(AxbSelector::Id(which), _) => {
                 self.live(app, *which, now)?;

@@ -11,6 +11,7 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::route::RejectCause;
 use crate::domain::time::Timestamp;
 use crate::domain::tone::Tone;
+use crate::store::query::{EndedFilter, Page};
 use crate::store::{Batch, LoadFrom, Store, Write};
 
 pub(crate) fn a_new_store_holds_nothing_but_its_secret<P: Place>() {
@@ -135,6 +136,20 @@ pub(crate) fn a_modified_binding_is_loaded_as_modified<P: Place>() {
     }
     commit(&*store, vec![Write::Binding(Change::Modified(modified.clone()))]);
     assert_eq!(load(&*store).bindings, [modified, axb(key(2), 1, 2)]);
+}
+
+pub(crate) fn what_a_party_left_is_loaded_as_ended_and_its_binding_stands<P: Place>() {
+    let place = P::fresh();
+    let store = place.open();
+    let (before, after) = (axb(key(1), 1, 2), axb(key(1), 1, 3));
+    let left = Write::Binding(Change::PartyLeft { before: before.clone(), at: at(30) });
+    commit(&*store, vec![bound(before.clone())]);
+    commit(&*store, vec![left, Write::Binding(Change::Modified(after.clone()))]);
+    let found = load(&*store);
+    assert_eq!((found.bindings, found.ended), (vec![after], vec![(before.clone(), at(30))]));
+    let rows = store.find_ended(&EndedFilter::default(), Page { before: None, limit: 9 }).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0].binding, rows[0].cause), (&before, UnbindCause::Modified));
 }
 
 pub(crate) fn a_later_caller_replaces_an_earlier_one_and_goes_with_its_binding<P: Place>() {

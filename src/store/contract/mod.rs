@@ -45,6 +45,7 @@ macro_rules! store_contract {
             an_app_or_a_number_written_again_replaces_its_former_self,
             a_number_keeps_its_last_call_when_it_is_written_again,
             a_modified_binding_is_loaded_as_modified,
+            what_a_party_left_is_loaded_as_ended_and_its_binding_stands,
             a_later_caller_replaces_an_earlier_one_and_goes_with_its_binding,
             a_caller_of_a_binding_that_does_not_stand_is_not_kept,
             a_batch_is_stored_whole_or_not_at_all,

@@ -72,6 +72,7 @@ fn apply_change(db: &Connection, change: &Change) -> Result<(), StoreError> {
             one_stood(changed)
         }
         Change::Unbound { binding, cause, at } => end(db, binding, *cause, *at),
+        Change::PartyLeft { before, at } => note_ended(db, before, UnbindCause::Modified, *at),
     }
 }
 
@@ -81,8 +82,17 @@ fn end(db: &Connection, binding: &AnyBinding, cause: UnbindCause, at: Timestamp)
         execute(db, "DELETE FROM last_caller WHERE binding = ?1", [cell(&id, "last_caller.binding")?])?;
     }
     one_stood(execute(db, "DELETE FROM binding WHERE id = ?1", [cell(&id, "binding.id")?])?)?;
+    note_ended(db, binding, cause, at)
+}
+
+fn note_ended(
+    db: &Connection,
+    binding: &AnyBinding,
+    cause: UnbindCause,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     // Not below the binding's own key either: keys drawn after a restart must be above every key in use.
-    let smallest_key = Value::Int(first_key_at(at).max(key_or_beyond(id)));
+    let smallest_key = Value::Int(first_key_at(at).max(key_or_beyond(binding.id())));
     let ending = [smallest_key, cell(&cause, "binding_ended.cause")?, cell(&at, "binding_ended.at")?];
     let columns = BindingColumns::from(binding);
     execute(db, &WRITE.ended, ending.into_iter().chain(columns.values()?))?;
