@@ -3,6 +3,7 @@
 pub mod operator;
 pub mod quickstart;
 pub mod sign;
+pub mod switch_check;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ pub enum Command {
     },
     /// Print the two authentication headers of a customer request, for `curl -H @-`.
     Sign(sign::Options),
+    /// Check a gateway as its switch would, or a switch as its gateway would, and say what is missing.
+    SwitchCheck(Box<switch_check::Options>),
     /// Look at a running gateway and steer it.
     #[command(flatten)]
     Operator(Box<operator::Command>),
@@ -90,6 +93,7 @@ pub async fn run(cli: Cli) -> ExitCode {
             say(&sign::headers(&options));
             ExitCode::SUCCESS
         }
+        Command::SwitchCheck(options) => switch_check::run(*options).await,
         Command::Operator(command) => operator::run(*command).await,
     }
 }

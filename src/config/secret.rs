@@ -84,7 +84,7 @@ impl Credential {
     }
 
     /// Visible ASCII, so that it fits any header line.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub fn new(text: &str) -> Result<Self, String> {
         let fits =
             (1..=TOKEN_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         if fits {

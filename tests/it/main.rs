@@ -26,6 +26,7 @@ mod outbound;
 mod pushes;
 mod quickstart;
 mod recordings;
+mod switch_check;
 mod tidy;
 mod tolerances;
 mod tones;

@@ -68,7 +68,7 @@ impl Access {
 }
 
 /// The first live token of a token file: blank lines and lines that start with `#` do not count.
-fn token_of_file(path: &Path) -> Result<String, Fault> {
+pub(in crate::cli) fn token_of_file(path: &Path) -> Result<String, Fault> {
     use std::io::Read as _;
     let unreadable = |what: String| Fault::File { path: path.into(), what };
     let mut text = String::new();

@@ -9,7 +9,7 @@ use super::output::plain;
 
 /// Why a command did not work. None of these texts ever holds the operator's token.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::cli) enum Fault {
     /// The arguments do not make sense: exit code 2, like what clap refuses.
     Usage(String),
     /// The gateway understood and said no.
@@ -45,7 +45,7 @@ pub(super) enum Fault {
 
 /// The body of every refusal (proto-docs/operator.md, "Errors").
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Refusal {
+pub(in crate::cli) struct Refusal {
     /// What went wrong, for programs.
     pub(super) code: String,
     /// The same for people.
@@ -66,12 +66,12 @@ struct Envelope<'a> {
 
 impl Fault {
     /// 2 for mistakes in the arguments, else 1.
-    pub(super) fn exit_code(&self) -> ExitCode {
+    pub(in crate::cli) fn exit_code(&self) -> ExitCode {
         if matches!(self, Self::Usage(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 
     /// What goes to standard error; `None` when everything has been said.
-    pub(super) fn told(&self, json: bool) -> Option<String> {
+    pub(in crate::cli) fn told(&self, json: bool) -> Option<String> {
         let (code, message) = match self {
             Self::Refused(refusal) if json => return Some(envelope(refusal)),
             Self::Refused(refusal) => return Some(refusal.told()),

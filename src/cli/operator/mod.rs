@@ -36,8 +36,12 @@ use serde::de::DeserializeOwned;
 
 use access::Access;
 use client::{Answer, Client};
-use fault::Fault;
 use output::{Details, Output};
+
+pub(super) use access::token_of_file;
+pub(super) use fault::Fault;
+pub(super) use output::plain;
+pub(super) use table::{Kind, Table};
 
 use super::complain;
 use crate::clock::Clock;

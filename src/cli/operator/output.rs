@@ -105,7 +105,7 @@ impl Output {
 }
 
 /// `text` with everything that could steer a terminal or turn the reading direction written as an escape.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+pub(in crate::cli) fn plain(text: &str) -> Cow<'_, str> {
     let steers = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

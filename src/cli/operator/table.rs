@@ -14,7 +14,7 @@ const GAP: u16 = 2;
 
 /// How a column behaves when room is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::cli) enum Kind {
     /// Identifiers, numbers, times: whole or not at all.
     Whole,
     /// Free text: may be broken into lines.
@@ -23,25 +23,25 @@ pub(super) enum Kind {
 
 /// Rows under titles.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in crate::cli) struct Table {
     columns: Vec<(&'static str, Kind)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) const fn new(columns: Vec<(&'static str, Kind)>) -> Self {
+    pub(in crate::cli) const fn new(columns: Vec<(&'static str, Kind)>) -> Self {
         Self { columns, rows: Vec::new() }
     }
 
     /// Adds a row with one cell per column.
-    pub(super) fn add(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(in crate::cli) fn add(&mut self, row: impl IntoIterator<Item = String>) {
         // In a cell a line break would tear the row apart.
         let cells = row.into_iter().map(|cell| plain(&cell).replace('\n', "\\n"));
         self.rows.push(cells.map(|cell| if cell.is_empty() { "-".into() } else { cell }).collect());
     }
 
     /// As text for a terminal of `width` columns; `None` = as wide as it takes.
-    pub(super) fn render(&self, width: Option<u16>) -> String {
+    pub(in crate::cli) fn render(&self, width: Option<u16>) -> String {
         match width {
             Some(width) if self.least_width() > usize::from(width) => self.one_below_the_other(),
             _ => self.grid(width),

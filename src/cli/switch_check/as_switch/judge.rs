@@ -1,0 +1,276 @@
+//! What the answers of a gateway mean. Pure functions over what was heard.
+
+use serde_json::Value;
+
+use super::super::report::{Check, Finding};
+
+/// One answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// `Location`.
+    pub(super) location: Option<String>,
+    /// `null` when the body is no JSON.
+    pub(super) body: Value,
+}
+
+/// An answer, or why there is none.
+pub(super) type Heard = Result<Answer, String>;
+
+/// An answer that has to come: its status, and members with their values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    status: u16,
+    members: Vec<(&'static str, Value)>,
+    filled: Vec<&'static str>,
+}
+
+impl Wanted {
+    pub(super) const fn status(status: u16) -> Self {
+        Self { status, members: Vec::new(), filled: Vec::new() }
+    }
+
+    /// With a member of this value.
+    pub(super) fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((member, value.into()));
+        self
+    }
+
+    /// With a member that is some text.
+    pub(super) fn filled(mut self, member: &'static str) -> Self {
+        self.filled.push(member);
+        self
+    }
+}
+
+/// Compares an answer with what has to come.
+pub(super) fn judge(check: &Check, heard: &Heard, wanted: &Wanted) -> Finding {
+    let answer = match heard {
+        Ok(answer) => answer,
+        Err(why) => return check.missing(why.clone()),
+    };
+    if answer.status != wanted.status {
+        let seen = format!("{} instead of {}{}", answer.status, wanted.status, said(&answer.body));
+        return if answer.status == 404 { check.missing(seen) } else { check.wrong(seen) };
+    }
+    let differs = |(member, value): &&(&'static str, Value)| answer.body.get(member) != Some(value);
+    if let Some((member, value)) = wanted.members.iter().find(differs) {
+        let told = told(&answer.body, member);
+        return check.wrong(format!("{member} is {told} instead of {value}{}", said(&answer.body)));
+    }
+    let is_empty = |member: &&&'static str| answer.body[**member].as_str().is_none_or(str::is_empty);
+    if let Some(member) = wanted.filled.iter().find(is_empty) {
+        return check.missing(format!("{member} is {}", told(&answer.body, member)));
+    }
+    let told = wanted.members.iter().map(|(member, value)| format!("{member} {value}"));
+    let told: Vec<_> = std::iter::once(answer.status.to_string()).chain(told).collect();
+    check.ok(told.join(", "))
+}
+
+fn told(body: &Value, member: &str) -> String {
+    body.get(member).map_or_else(|| "absent".to_owned(), Value::to_string)
+}
+
+/// What the gateway says about itself in an answer that was not expected.
+fn said(body: &Value) -> String {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
+    let code = text("/resultcode").or_else(|| text("/error/code"));
+    let words = text("/resultdesc").or_else(|| text("/error/message")).or_else(|| text("/reason"));
+    match (code, words) {
+        (Some(code), Some(words)) => format!(" ({code}: {words})"),
+        (None, Some(words)) => format!(" ({words})"),
+        _ => String::new(),
+    }
+}
+
+/// The answer to a question that was asked before.
+pub(super) fn judge_repeat(check: &Check, first: &Heard, again: &Heard) -> Finding {
+    match (first, again) {
+        (Ok(first), Ok(again)) if first == again => check.ok("the same answer"),
+        (Ok(_), Ok(again)) => check.wrong(format!("another answer: {}", again.body)),
+        (Err(why), _) | (_, Err(why)) => check.missing(why.clone()),
+    }
+}
+
+/// A notice that the application can fetch.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Notice {
+    pub(super) kind: String,
+    pub(super) body: Value,
+}
+
+/// The notices on a page, and where the next page begins.
+pub(super) fn page(answer: &Answer) -> Option<(Vec<Notice>, String)> {
+    let next = answer.body["nextCursor"].as_str()?.to_owned();
+    let items = answer.body["items"].as_array()?;
+    let notice =
+        |item: &Value| Some(Notice { kind: item["kind"].as_str()?.to_owned(), body: item["body"].clone() });
+    Some((items.iter().filter_map(notice).collect(), next))
+}
+
+/// The CDR of a call.
+pub(super) fn cdr_of<'n>(notices: &'n [Notice], session: &str) -> Vec<&'n Value> {
+    let records = notices.iter().filter(|notice| notice.kind == "cdr");
+    let records = records.filter_map(|notice| notice.body["feeLst"].as_array()).flatten();
+    records.filter(|cdr| cdr["sessionId"] == session).collect()
+}
+
+/// The stages of a call that the application was told, in the order of their notices.
+fn stages_of(notices: &[Notice], session: &str) -> Vec<String> {
+    let events = notices.iter().filter(|notice| notice.kind == "event");
+    let of_call = events.filter(|notice| notice.body["statusInfo"]["sessionId"] == session);
+    of_call.filter_map(|notice| notice.body["eventType"].as_str().map(str::to_owned)).collect()
+}
+
+/// Whether the application was told each stage once. In which order they became known is up to the switch, so
+/// only the set counts.
+pub(super) fn judge_stages(check: &Check, notices: &[Notice], session: &str, wanted: &[&str]) -> Finding {
+    let told = stages_of(notices, session);
+    let count = |stage: &str| told.iter().filter(|known| *known == stage).count();
+    let absent: Vec<_> = wanted.iter().copied().filter(|stage| count(stage) == 0).collect();
+    if !absent.is_empty() {
+        return check.missing(format!("no notice of {}; there are: {}", absent.join(", "), listed(&told)));
+    }
+    if told.len() != wanted.len() {
+        return check.wrong(format!("told {}", listed(&told)));
+    }
+    check.ok(listed(&told))
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// Whether a call has exactly one CDR, answered, its times rising.
+pub(super) fn judge_cdr(check: &Check, notices: &[Notice], session: &str) -> Finding {
+    let cdr = match cdr_of(notices, session).as_slice() {
+        [] => return check.missing("no CDR of the call"),
+        [cdr] => *cdr,
+        several => return check.wrong(format!("{} CDRs of one call", several.len())),
+    };
+    let times = ["callInTime", "fwdStartTime", "fwdAlertingTime", "fwdAnswerTime", "callEndTime"];
+    let written: Vec<_> = times.iter().filter_map(|time| cdr[*time].as_str()).collect();
+    if written.len() != times.len() {
+        return check.missing(format!("only {} of {} times in it", written.len(), times.len()));
+    }
+    if !written.is_sorted() {
+        return check.wrong(format!("its times do not rise: {}", written.join(", ")));
+    }
+    if cdr["ulFailReason"] != 0 {
+        return check.wrong(format!("ulFailReason is {} for an answered call", cdr["ulFailReason"]));
+    }
+    check.ok("one, with its five times")
+}
+
+/// The order that a gateway gave, and what the customer who asked for it was told.
+pub(super) fn judge_order(
+    check: &Check,
+    orders: &[String],
+    wanted_path: &str,
+    customer: &Heard,
+    wanted: &Wanted,
+) -> Finding {
+    if orders.is_empty() {
+        let told = match customer {
+            Ok(answer) => format!("the customer was told {}{}", answer.status, said(&answer.body)),
+            Err(why) => why.clone(),
+        };
+        return check.missing(format!("no order came; {told}"));
+    }
+    if !orders.iter().any(|order| order.ends_with(wanted_path)) {
+        return check.wrong(format!("the order was {}", orders[0]));
+    }
+    judge(check, customer, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::super::report::Verdict;
+    use super::*;
+
+    const CHECK: Check = Check { id: "a.b", title: "it works", advice: "Make it work." };
+
+    fn answer(status: u16, body: Value) -> Answer {
+        Answer { status, location: None, body }
+    }
+
+    #[test]
+    fn an_answer_is_wrong_missing_or_as_it_has_to_be() {
+        let wanted = Wanted::status(200).with("action", "connect").filled("sessionId");
+        let body = json!({"action": "connect", "sessionId": "s"});
+        let refused = json!({"error": {"code": "not_found", "message": "there is no such URI"}});
+        for (heard, verdict, seen) in [
+            (Ok(answer(200, body.clone())), Verdict::Ok, "200, action \"connect\""),
+            (
+                Ok(answer(200, json!({"action": "connect", "sessionId": ""}))),
+                Verdict::Missing,
+                "sessionId is \"\"",
+            ),
+            (
+                Ok(answer(200, json!({"action": "reject", "reason": "no binding"}))),
+                Verdict::Wrong,
+                "action is \"reject\" instead of \"connect\" (no binding)",
+            ),
+            (
+                Ok(answer(404, refused)),
+                Verdict::Missing,
+                "404 instead of 200 (not_found: there is no such URI)",
+            ),
+            (Ok(answer(500, Value::Null)), Verdict::Wrong, "500 instead of 200"),
+            (Err("no answer: refused".into()), Verdict::Missing, "no answer: refused"),
+        ] {
+            let finding = judge(&CHECK, &heard, &wanted);
+            assert_eq!((finding.verdict, finding.seen.as_str()), (verdict, seen), "{heard:?}");
+        }
+    }
+
+    fn event(stage: &str) -> Notice {
+        let body = json!({"eventType": stage, "statusInfo": {"sessionId": "s"}});
+        Notice { kind: "event".into(), body }
+    }
+
+    #[test]
+    fn each_stage_has_to_be_told_once() {
+        let wanted = ["callin", "disconnect"];
+        let verdict = |told: &[&str]| {
+            let notices: Vec<_> = told.iter().map(|stage| event(stage)).collect();
+            judge_stages(&CHECK, &notices, "s", &wanted).verdict
+        };
+        assert_eq!(verdict(&["callin", "disconnect"]), Verdict::Ok);
+        assert_eq!(verdict(&["disconnect", "callin"]), Verdict::Ok);
+        assert_eq!(verdict(&["callin"]), Verdict::Missing);
+        assert_eq!(verdict(&["callin", "disconnect", "disconnect"]), Verdict::Wrong);
+        assert_eq!(judge_stages(&CHECK, &[event("callin")], "t", &wanted).verdict, Verdict::Missing);
+    }
+
+    fn cdr(end: &str, reason: u16) -> Notice {
+        let cdr = json!({"sessionId": "s", "callInTime": "2026-01-02 03:04:05", "fwdStartTime": "2026-01-02 03:04:06",
+            "fwdAlertingTime": "2026-01-02 03:04:07", "fwdAnswerTime": "2026-01-02 03:04:08", "callEndTime": end,
+            "ulFailReason": reason});
+        Notice { kind: "cdr".into(), body: json!({"eventType": "fee", "feeLst": [cdr]}) }
+    }
+
+    #[test]
+    fn a_call_has_one_cdr_with_rising_times() {
+        let verdict = |notices: &[Notice]| judge_cdr(&CHECK, notices, "s").verdict;
+        let good = cdr("2026-01-02 03:04:09", 0);
+        assert_eq!(verdict(std::slice::from_ref(&good)), Verdict::Ok);
+        assert_eq!(verdict(&[]), Verdict::Missing);
+        assert_eq!(verdict(&[good.clone(), good]), Verdict::Wrong);
+        assert_eq!(verdict(&[cdr("2026-01-02 03:04:01", 0)]), Verdict::Wrong);
+        assert_eq!(verdict(&[cdr("2026-01-02 03:04:09", 8020)]), Verdict::Wrong);
+    }
+
+    #[test]
+    fn an_order_has_to_name_the_call() {
+        let done = Ok(answer(200, json!({"resultcode": "0"})));
+        let wanted = Wanted::status(200).with("resultcode", "0");
+        let verdict =
+            |orders: &[String]| judge_order(&CHECK, orders, "/calls/c/stop", &done, &wanted).verdict;
+        assert_eq!(verdict(&["/base/calls/c/stop".into()]), Verdict::Ok);
+        assert_eq!(verdict(&["/calls/d/stop".into()]), Verdict::Wrong);
+        assert_eq!(verdict(&[]), Verdict::Missing);
+    }
+}
