@@ -22,7 +22,7 @@ use super::job::Job;
 use super::receivers::signal_of;
 use super::{Shared, random};
 use crate::domain::customer::CustomerApp;
-use crate::domain::delivery::{Delivery, NoticeKind, Schedule, State};
+use crate::domain::delivery::{Delivery, NoticeKind, Schedule};
 use crate::domain::dispatch::Signal;
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
@@ -159,7 +159,7 @@ impl Deliverer {
         };
         self.shared.deliver_now.notify_one();
         let after = if gives_up && after.state.is_pending() { after.given_up() } else { after };
-        self.settle(after, attempt, &app).await;
+        self.settle(after, attempt).await;
     }
 
     /// Counts what a push shows of its connection, and tells whether it failed for a reason of ours, which is no
@@ -188,17 +188,13 @@ impl Deliverer {
         error!(delivery = delivery.id.get(), app = %app.key, "the body of a delivery is missing");
         let after = delivery.pushed(false, began, began, &self.schedule).given_up();
         self.shared.dispatch().answered(delivery.id, Signal::Unknown, None, began);
-        self.settle(after, not_pushed(began, "its body is not in the store"), &app).await;
+        self.settle(after, not_pushed(began, "its body is not in the store")).await;
     }
 
     /// Hands the outcome to the writer.
-    async fn settle(&self, after: Delivery, attempt: Attempt, app: &CustomerApp) {
+    async fn settle(&self, after: Delivery, attempt: Attempt) {
         let outcome = if attempt.failure.is_none() { "delivered" } else { "failed" };
         self.shared.metrics.pushes.with_label_values(&[outcome]).inc();
-        if after.state == State::Exhausted {
-            self.shared.metrics.exhausted.inc();
-            info!(delivery = after.id.get(), app = %app.key, "the last push failed; the delivery is exhausted");
-        }
         // If the writer is gone the outcome is lost and the push is made again after the restart.
         drop(self.writer.send(Job::Settle(after, Box::new(attempt))).await);
     }

@@ -58,6 +58,13 @@ pub enum Effect {
     Called(BindingId, LastCaller),
     /// A call to this number was closed.
     NumberCalled(XNumber, Timestamp),
+    /// A report met this fate. Counted here, because a batch that failed is staged again.
+    Reported(&'static str),
+    /// A CDR is made; the call was swept, or its end was reported.
+    CdrMade {
+        /// No end was reported.
+        swept: bool,
+    },
 }
 
 impl Draft {

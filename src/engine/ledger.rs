@@ -18,7 +18,7 @@ use crate::domain::binding::Change;
 use crate::domain::cdr::Patience;
 use crate::domain::command::Done;
 use crate::domain::customer::CustomerApp;
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Delivery, State};
 use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OpenReplays, Replay};
@@ -332,6 +332,10 @@ impl Ledger {
                 Effect::Called(binding, caller) => shared.registry.directory.note_caller(binding, caller),
                 Effect::PutTone(tone) => shared.registry.tones.put(tone),
                 Effect::RemoveTone(app, name) => shared.registry.tones.remove(app, &name),
+                Effect::Reported(fate) => shared.metrics.events.with_label_values(&[fate]).inc(),
+                Effect::CdrMade { swept } => {
+                    shared.metrics.cdrs.with_label_values(&[if swept { "swept" } else { "reported" }]).inc();
+                }
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
                 Effect::Enqueue(delivery) => {
@@ -339,6 +343,11 @@ impl Ledger {
                     wake_deliverer = true;
                 }
                 Effect::PushEnded(delivery) => {
+                    if delivery.state == State::Exhausted {
+                        shared.metrics.exhausted.inc();
+                        let app = shared.registry.customers.by_no(delivery.app);
+                        info!(delivery = delivery.id.get(), app = %app.key, "the last push failed; the delivery is exhausted");
+                    }
                     shared.dispatch().ended(delivery, delivery.state.is_pending(), now);
                     wake_deliverer = true;
                 }

@@ -105,7 +105,7 @@ impl Ledger {
                 Reported::Parked => (&mut count.parked, "parked"),
             };
             *counter += 1;
-            self.shared.metrics.events.with_label_values(&[fate]).inc();
+            draft.effects.push(Effect::Reported(fate));
         }
         count
     }
@@ -248,7 +248,7 @@ impl Ledger {
             let swept = call.reached(Stage::Released).is_none();
             let closed = Closed { at: now, swept };
             if let Some(cdr) = call.cdr(self.staging.next_key(now), now) {
-                self.shared.metrics.cdrs.with_label_values(&[if swept { "swept" } else { "reported" }]).inc();
+                draft.effects.push(Effect::CdrMade { swept });
                 cdrs.push(cdr);
             }
             call.close(closed);

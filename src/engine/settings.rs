@@ -257,7 +257,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends what is bound on a number that leaves its app, if `force` says so. Returns how many that were.
+    /// Ends what is bound on a number that leaves its app, if `force` says so. Returns how many that were. What had
+    /// expired unnoticed bars nothing and does not count.
     fn withdraw(
         &mut self,
         x: XNumber,
@@ -265,12 +266,13 @@ impl Ledger {
         draft: &mut Draft,
         now: Timestamp,
     ) -> Result<usize, SettingFault> {
-        let bound = self.shared.registry.directory.view(x, |entry| entry.slot.is_some()).unwrap_or(false);
-        if bound && !force {
+        let ended = self.staging.vacate(&self.shared.registry, x, now);
+        let is_withdrawn =
+            |change: &&Change| matches!(change, Change::Unbound { cause: UnbindCause::NumberWithdrawn, .. });
+        let dropped = ended.iter().filter(is_withdrawn).count();
+        if dropped > 0 && !force {
             return Err(SettingFault::NumberBound);
         }
-        let ended = self.staging.vacate(&self.shared.registry, x, now);
-        let dropped = ended.len();
         self.change(ended, Actor::Operator, draft, now);
         Ok(dropped)
     }

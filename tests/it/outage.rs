@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{A, AXB, B, Customer, NUMBER_STATUS, World, X};
+use crate::world::{A, AXB, B, Customer, FEE, NUMBER_STATUS, Reaction, Switch, World, X};
 
 struct Outage {
     world: World,
@@ -108,4 +108,59 @@ async fn pushes_whose_outcome_the_store_refuses_come_again_ever_later_and_count_
     assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
     assert_eq!(shown().await, [json!("delivered"), json!(1)]);
     assert_eq!(world.metric("privnum_store_ok"), 1);
+}
+
+/// A batch that the store refused is staged again; what it stands for has happened once.
+#[tokio::test]
+async fn events_and_cdrs_count_once_however_often_their_batch_is_tried() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    outage.app.bind_axb(X, A, B).await;
+    world.switch().route("c", A, X).await;
+    outage.refuse("call_event", "TRUE");
+    let call = Switch::answered("c", A, X);
+    for _ in 0..3 {
+        assert_eq!(world.switch().try_report(&call).await.unwrap().status, 503);
+    }
+    outage.accept();
+    assert_eq!(world.switch().report(&call).await, [5, 0, 0]);
+    assert_eq!(world.metric("privnum_events_total{fate=\"accepted\"}"), 5);
+
+    outage.refuse("cdr", "TRUE");
+    for _ in 0..5 {
+        world.advance(Duration::from_secs(1)).await;
+    }
+    assert!(world.pushed(FEE).await.is_empty());
+    outage.accept();
+    for _ in 0..2 {
+        world.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.pushed(FEE).await.len(), 1);
+    assert_eq!(world.metric("privnum_cdrs_total{end=\"reported\"}"), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_counted_as_exhausted_once_however_often_its_last_push_is_made() {
+    let outage = Outage::new().await;
+    let world = &outage.world;
+    world.receiver.react(NUMBER_STATUS, Reaction::Answer(500, ""));
+    let path = format!("numbers/%2B{}/status", &X[1..]);
+    world.operator().ask("POST", &path, &json!({"status": "9"})).await;
+    for minutes in [0, 1, 3, 5, 97, 97] {
+        world.advance(Duration::from_secs(60 * minutes)).await;
+        assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    }
+    outage.refuse("attempt", "TRUE");
+    world.advance(Duration::from_secs(60 * 97)).await;
+    for _ in 0..20 {
+        world.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 3, "its outcome is not on record, so it comes again");
+    assert_eq!(world.metric("privnum_deliveries_exhausted_total"), 0);
+    outage.accept();
+    for _ in 0..30 {
+        world.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
+    assert_eq!(world.metric("privnum_deliveries_exhausted_total"), 1);
 }

@@ -160,11 +160,14 @@ impl Staging {
         self.quarantine.clock_was_set(by_ms);
     }
 
-    /// Ends, within the batch, everything on an X number that is withdrawn from its app.
+    /// Ends, within the batch, everything on an X number that is withdrawn from its app; what had expired unnoticed
+    /// ends as expired.
     pub fn vacate(&mut self, registry: &Registry, x: XNumber, now: Timestamp) -> Vec<Change> {
         let bindings = registry.directory.view(x, |entry| entry.slot.as_ref().map(XSlot::bindings)).flatten();
-        let cause = UnbindCause::NumberWithdrawn;
-        let ends = |binding| Change::Unbound { binding, cause, at: now };
+        let ends = |binding: AnyBinding| match binding.expiry() {
+            Expiry::At(at) if at <= now => Change::Unbound { binding, cause: UnbindCause::Expired, at },
+            _ => Change::Unbound { binding, cause: UnbindCause::NumberWithdrawn, at: now },
+        };
         let changes: Vec<_> = bindings.unwrap_or_default().into_iter().map(ends).collect();
         self.touch(&changes);
         changes

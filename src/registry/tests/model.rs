@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::allocation::{AreaMatch, Search};
-use crate::domain::binding::{AnyBinding, Ax, Axb, Binding, Expiry, NextCallee, UnbindCause};
+use crate::domain::binding::{AnyBinding, Ax, Axb, Binding, Expiry, NextCallee};
 use crate::domain::command::{AppCommand, AxSelector, AxbSelector, Command, XChoice};
 use crate::domain::customer::{CustomerApp, Mode, NumberRecord, NumberStatus};
 use crate::domain::id::{AppNo, BindingId};
@@ -107,14 +107,14 @@ impl Model {
             }
             Command::UnbindAxb(AxbSelector::Id(which), _) => {
                 self.live(app, *which, now)?;
-                Ok(self.end(|binding| binding.id() == *which, UnbindCause::Customer, now))
+                Ok(self.end(|binding| binding.id() == *which, now))
             }
             Command::UnbindAxb(AxbSelector::AllOn(x), _) => {
                 self.own(app, *x)?;
                 if !self.bindings.iter().any(|binding| binding.x() == *x && is_live(binding, now)) {
                     return Err(Refusal::NoSuchBinding);
                 }
-                Ok(self.end(|binding| binding.x() == *x, UnbindCause::Customer, now))
+                Ok(self.end(|binding| binding.x() == *x, now))
             }
             _ => unreachable!("these are all commands of AXB"),
         }
@@ -183,7 +183,7 @@ impl Model {
             }
             Command::UnbindAx(which, _) => {
                 let id = self.meant(app, *which)?.id;
-                Ok(self.end(|binding| binding.id() == id, UnbindCause::Customer, now))
+                Ok(self.end(|binding| binding.id() == id, now))
             }
             _ => unreachable!("these are all commands of AX"),
         }
@@ -195,7 +195,7 @@ impl Model {
             Expiry::At(at) => at.millis().div_ceil(1_000) <= now.secs(),
             Expiry::Never => false,
         };
-        match self.end(due, UnbindCause::Expired, now) {
+        match self.end(due, now) {
             Outcome::Ended(ids) => ids,
             Outcome::Stands(_) => unreachable!(),
         }
@@ -203,7 +203,7 @@ impl Model {
 
     /// Ends everything on a number.
     pub(super) fn vacate(&mut self, x: XNumber, now: Timestamp) {
-        self.end(|binding| binding.x() == x, UnbindCause::NumberWithdrawn, now);
+        self.end(|binding| binding.x() == x, now);
     }
 
     /// Where a call goes: through which binding to whom, or why not.
@@ -370,7 +370,7 @@ impl Model {
             return Err(Refusal::PartyAlreadyBound);
         }
         let in_the_way = |other: &AnyBinding| other.id() != id && other.x() == x && has_one(other, pair);
-        self.end(in_the_way, UnbindCause::Expired, now);
+        self.end(in_the_way, now);
         Ok(self.put(AnyBinding::Axb(binding)))
     }
 
@@ -382,14 +382,14 @@ impl Model {
         Outcome::Stands(binding)
     }
 
-    fn end(&mut self, which: impl Fn(&AnyBinding) -> bool, cause: UnbindCause, now: Timestamp) -> Outcome {
+    fn end(&mut self, which: impl Fn(&AnyBinding) -> bool, now: Timestamp) -> Outcome {
         let (gone, left): (Vec<_>, Vec<_>) = self.bindings.drain(..).partition(which);
         self.bindings = left;
         let ids = gone.iter().map(AnyBinding::id).collect();
         for binding in gone {
-            // What had expired unnoticed ended then, unless its whole number is withdrawn.
+            // What had expired unnoticed ended then, whatever ends it now.
             let at = match binding.expiry() {
-                Expiry::At(at) if at <= now && cause != UnbindCause::NumberWithdrawn => at,
+                Expiry::At(at) if at <= now => at,
                 _ => now,
             };
             self.ended.push((binding, at));

@@ -1,5 +1,7 @@
 //! X numbers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{all_pages, assert_refused, audit, each, get};
@@ -195,4 +197,27 @@ async fn a_number_that_carries_bindings_is_removed_by_force_only() {
     assert_eq!(get(&operator, "bindings").await["items"], json!([]));
     let gone = operator.ask("DELETE", "numbers/%2B8617000000001?force=true", &Value::Null).await;
     assert_refused(&gone, 404, "number_not_found", None);
+}
+
+/// Their time was up, and timers come round on the second: they bar nothing, and nobody withdrew them.
+#[tokio::test]
+async fn bindings_that_had_expired_unnoticed_bar_no_move_and_end_as_expired() {
+    let (world, from) = World::axb().await;
+    let operator = world.operator();
+    let to = world.app("AX", &json!({})).await;
+    world.advance(Duration::from_millis(100)).await;
+    let id = from.bind_axb_for(X, A, B, 60).await;
+    let wanted = json!({"appKey": to.key});
+    let refused = operator.ask("POST", "numbers/8617000000001/move", &wanted).await;
+    assert_refused(&refused, 409, "number_bound", None);
+    world.advance(Duration::from_millis(60_400)).await;
+    let moved = operator.ask("POST", "numbers/8617000000001/move", &wanted).await;
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    let ended = get(&operator, &format!("bindings/{id}")).await;
+    assert_eq!(
+        (&ended["endCause"], &ended["endedAt"]),
+        (&json!("expired"), &json!("2026-01-02T03:05:05.100Z"))
+    );
+    let detail = format!("from {} to {}, 0 bindings dropped", from.key, to.key);
+    assert_eq!(audit(&operator).await[0].2, detail);
 }
