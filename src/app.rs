@@ -26,10 +26,12 @@ use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Login, Store a
 use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
+use crate::domain::bulkhead::BulkheadLimits;
 use crate::domain::cdr::Patience;
 use crate::domain::cdr_file::CdrFileRule;
 use crate::engine::{
-    self, CdrFileSettings, LedgerRules, PushLimits, RetentionDays, Running, Settings, StartError, random,
+    self, CdrFileSettings, LedgerRules, PushLimits, QuestionLimits, RetentionDays, Running, Settings,
+    StartError, random,
 };
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
@@ -319,6 +321,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
         },
         schedule: config.callback.schedule.clone(),
         push_limits: push_limits(&config.callback),
+        call_questions: question_limits(&config.callback),
         areas: area_table(config.allocation.area_table.as_deref())?,
         cdr_files: config.cdr_files.as_ref().map(|files| CdrFileSettings {
             dir: files.dir.clone(),
@@ -392,6 +395,23 @@ fn push_limits(callback: &Callback) -> PushLimits {
         per_host: callback.max_in_flight_per_host.get(),
         give_up_after: callback.schedule.span() + GIVE_UP_GRACE,
     }
+}
+
+/// As configured, within what the process may open: a tenth of its files are for questions.
+fn question_limits(callback: &Callback) -> QuestionLimits {
+    let wanted = BulkheadLimits {
+        in_all: callback.max_questions.get(),
+        per_app: callback.max_questions_per_app.get(),
+    };
+    let seats = wanted.within(open_files_max());
+    if seats.in_all < wanted.in_all {
+        warn!(
+            seats = seats.in_all,
+            wanted = wanted.in_all,
+            "the limit of open files allows fewer questions at once than callback.max_questions"
+        );
+    }
+    QuestionLimits { timeout: callback.question_timeout, seats }
 }
 
 fn limits(config: &Config) -> Limits {

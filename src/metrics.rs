@@ -5,7 +5,7 @@
 mod scheduler;
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 pub use self::scheduler::open_files_max;
@@ -50,6 +50,11 @@ pub struct Metrics {
     pub push_connections: IntCounterVec,
     /// Pushes that got no answer that counts, by `class` of the failure.
     pub push_failures: IntCounterVec,
+    /// Questions to customers, by `kind` (call) and `result`: answered, failed, full when too many were under way,
+    /// no_url.
+    pub questions: IntCounterVec,
+    /// How long customers took to answer, or to fail to, in seconds, by `kind`.
+    pub question_seconds: HistogramVec,
     /// Deliveries given up after the last push of the schedule.
     pub exhausted: IntCounter,
     /// What the scheduler shows of itself.
@@ -95,6 +100,12 @@ impl Metrics {
             registry.register(Box::new(histogram.clone())).expect("each metric is declared once");
             histogram
         };
+        let histograms = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
+            let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+            let histograms = HistogramVec::new(options, labels).expect("the names are valid");
+            registry.register(Box::new(histograms.clone())).expect("each metric is declared once");
+            histograms
+        };
         let commit_buckets = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
         Self {
             requests: counters("privnum_requests_total", "Requests answered.", &["listener", "status"]),
@@ -120,6 +131,17 @@ impl Metrics {
                 "privnum_push_failures_total",
                 "Pushes without an answer that counts.",
                 &["class"],
+            ),
+            questions: counters(
+                "privnum_questions_total",
+                "Questions to customers while somebody waited.",
+                &["kind", "result"],
+            ),
+            question_seconds: histograms(
+                "privnum_question_seconds",
+                "How long customers took to answer questions.",
+                &["kind"],
+                &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0],
             ),
             exhausted: counter(
                 "privnum_deliveries_exhausted_total",

@@ -172,5 +172,5 @@ fn decision(now: Timestamp) -> Decision {
     let dialled = Dialled { number: &record, app: &app, slot: slot.as_ref() };
     let route = route(Some(dialled), CallSetup { caller, called, extension: None }, now);
     let (app, mode) = (Some(record.app), Some(Mode::Axb));
-    Decision { at: now, caller, called, app, mode, route, basis: Basis::Asked }
+    Decision { at: now, caller, called, app, mode, route, basis: Basis::Asked, question: None }
 }

@@ -102,6 +102,8 @@ pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
         Mode::Ax => ax(refusal, asked),
         Mode::Axb => axb(refusal),
         Mode::Axe => axe(refusal),
+        // Nothing is bound in X mode, so whatever was asked belongs to another.
+        Mode::X => Rejection::new(ResultCode::ApiNotAllowed),
     }
 }
 

@@ -168,6 +168,12 @@ pub struct Callback {
     pub max_in_flight_per_endpoint: NonZeroUsize,
     /// Pushes under way at once to one host and port, and to one address, for all apps together.
     pub max_in_flight_per_host: NonZeroUsize,
+    /// The whole of one question to a customer while a call or a message waits, its answer included.
+    pub question_timeout: Duration,
+    /// Questions under way at once, in all; fewer when the process may not open files enough.
+    pub max_questions: NonZeroUsize,
+    /// Questions under way at once to one app, at most; fewer while many are under way in all.
+    pub max_questions_per_app: NonZeroUsize,
 }
 
 /// An HTTP proxy that makes tunnels (CONNECT).

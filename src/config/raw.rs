@@ -105,6 +105,9 @@ pub(super) struct RawCallback {
     pub(super) max_in_flight_per_endpoint: Option<i64>,
     pub(super) max_in_flight_per_host: Option<i64>,
     pub(super) jitter_secs: Option<f64>,
+    pub(super) question_timeout_secs: Option<f64>,
+    pub(super) max_questions: Option<i64>,
+    pub(super) max_questions_per_app: Option<i64>,
     /// See [`RawConfig::cdr_merge_ms`].
     pub(super) cdr_merge_ms: Option<i64>,
 }

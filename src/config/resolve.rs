@@ -21,6 +21,8 @@ use super::{
 const DAY_SECS: f64 = 86_400.0;
 /// Shortest time limit: below it a test on a busy machine fails by chance.
 const LIMIT_SECS_MIN: f64 = 0.01;
+/// Longest time limit of a question: callers and switches do not wait longer in silence.
+const QUESTION_SECS_MAX: f64 = 10.0;
 /// A delivery keeps every attempt; more than this is no schedule but a mistake.
 const SCHEDULE_LENGTH_MAX: usize = 50;
 /// Thirty days: a notice that old is of no use to anybody.
@@ -174,6 +176,20 @@ fn callback(checks: &mut Checks<'_>, raw: &RawCallback) -> Callback {
             16,
         ),
         max_in_flight_per_host: part("callback.max_in_flight_per_host", raw.max_in_flight_per_host, 64),
+        question_timeout: checks.duration(
+            "callback.question_timeout_secs",
+            raw.question_timeout_secs,
+            3,
+            LIMIT_SECS_MIN..=QUESTION_SECS_MAX,
+            Unit::SECONDS,
+        ),
+        max_questions: checks.capacity("callback.max_questions", raw.max_questions, 2_048, 100_000),
+        max_questions_per_app: checks.capacity(
+            "callback.max_questions_per_app",
+            raw.max_questions_per_app,
+            128,
+            100_000,
+        ),
         schedule: schedule(checks, raw),
         timeout: checks.duration("callback.timeout_secs", raw.timeout_secs, 10, timeout_range, Unit::SECONDS),
         allow_networks: checks.networks("callback.allow_networks", networks),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::attempt::Attempt;
 use super::customer::Mode;
 use super::extension::Extension;
 use super::id::{AppNo, BindingId, RowKey};
@@ -127,6 +128,21 @@ pub struct Decision {
     pub route: Route,
     /// What made us decide.
     pub basis: Basis,
+    /// X mode: the question to the customer, and how it was answered.
+    pub question: Option<Arc<Attempt>>,
+}
+
+impl Decision {
+    /// Why the call is refused, in words with the numbers masked; `None` when it is not.
+    pub fn reason(&self) -> Option<String> {
+        let Route::Reject(reject) = &self.route else { return None };
+        let words = reject.cause.in_words(self.caller, self.called.map(XNumber::new));
+        let question = self.question.as_ref().filter(|_| reject.cause.tells_of_question());
+        Some(match question.and_then(|question| question.failure.as_deref()) {
+            Some(failure) => format!("{words}: {failure}"),
+            None => words,
+        })
+    }
 }
 
 /// What made the gateway decide about a call.
@@ -317,6 +333,8 @@ pub struct Cdr {
     pub caller: CallingParty,
     /// `fwdDstNum`: the real callee, when the call was forwarded.
     pub destination: Option<E164>,
+    /// `fwdDisplayNum`: what the callee saw, when the call was forwarded.
+    pub display: Option<XNumber>,
     /// `direction`: 0 B or others called, 1 A called, 2 no binding.
     pub direction: u8,
     /// `subscriptionId`.
@@ -337,6 +355,8 @@ pub struct Cdr {
     pub end: Timestamp,
     /// Why it ended.
     pub release: Release,
+    /// Who ended it, as the switch reported.
+    pub released_by: Option<ReleasedBy>,
     /// `recordFlag` and the recording's place.
     pub recording: Option<Recording>,
     /// No end was reported; the sweeper closed the call. For operators; customers see an ordinary CDR.
@@ -379,6 +399,7 @@ mod tests {
             mode: Some(Mode::Axb),
             route,
             basis: Basis::Asked,
+            question: None,
         }
     }
 

@@ -17,6 +17,9 @@ use super::time::Timestamp;
 /// Most CDRs in one push (callbacks 5).
 pub const CDRS_PER_PUSH_MAX: usize = 50;
 
+/// How long an ended call waits before it looks again for the customer's answer.
+const REPLY_LOOK: Duration = Duration::from_secs(1);
+
 /// How long a call may stay silent before the sweeper closes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -58,7 +61,9 @@ impl Call {
             {
                 Some(StateCode::EMPTY_EXTENSION)
             }
-            Route::Collect(_) | Route::Connect(_) => None,
+            // Nor does a switch that gave up wait for the customer's answer.
+            Route::Undecided(_) if given_up && !self.was_forwarded() => Some(StateCode::NO_BINDING),
+            Route::Collect(_) | Route::Connect(_) | Route::Undecided(_) => None,
         }
     }
 
@@ -87,7 +92,7 @@ impl Call {
         let dialled = self.events.iter().filter(|event| Stage::FORWARDED.contains(&event.stage));
         // A switch whose clock is ahead must not keep later callers out.
         let at = dialled.map(|event| event.at.min(event.received_at)).min()?;
-        Some((connect.through.subscription, LastCaller { caller, at }))
+        Some((connect.through.subscription?, LastCaller { caller, at }))
     }
 
     /// The extension that the call is about: that of its binding, else what the caller keyed.
@@ -101,12 +106,26 @@ impl Call {
         self.reached(Stage::Answered).is_some() || self.end_says_answered()
     }
 
-    /// Whether the CDR should wait: the end says that the call was answered, but when is still on its way.
-    pub fn waits_for_answer(&self, patience: Patience, now: Timestamp) -> bool {
-        let Some(released) = self.event(Stage::Released) else { return false };
-        self.end_says_answered()
-            && self.reached(Stage::Answered).is_none()
-            && now < self.heard_at(released).after(patience.answer)
+    /// Until when the CDR should wait: the end says that the call was answered, but when is still on its way; or the
+    /// customer's answer is, and what was asked belongs into the story of the call. `None` = it need not wait.
+    pub fn waits_until(&self, patience: Patience, now: Timestamp) -> Option<Timestamp> {
+        let until = self.heard_at(self.event(Stage::Released)?).after(patience.answer);
+        let answered = self.end_says_answered() && self.reached(Stage::Answered).is_none();
+        let until = if answered {
+            until
+        } else if self.awaits_reply() {
+            until.min(now.after(REPLY_LOOK))
+        } else {
+            return None;
+        };
+        (now < until).then_some(until)
+    }
+
+    /// Whether a customer's answer is under way, or was lost: nobody can tell which.
+    pub fn awaits_reply(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| {
+            matches!(decision.route, Route::Undecided(_)) && decision.question.is_none()
+        })
     }
 
     /// When the sweeper may close the call although nothing else does. `None` for a call that is closed, or has
@@ -136,6 +155,12 @@ impl Call {
         let forward_start = self.reached(Stage::Outgoing);
         let through = self.through();
         let answer = self.reached(Stage::Answered);
+        let (destination, display) = match &decision.route {
+            Route::Connect(connect) if forward_start.is_some() => {
+                (Some(connect.callee), Some(connect.display))
+            }
+            _ => (None, None),
+        };
         Some(Cdr {
             id,
             call: self.key,
@@ -144,15 +169,13 @@ impl Call {
             session: self.session.clone(),
             x,
             caller: decision.caller,
-            destination: match &decision.route {
-                Route::Connect(connect) if forward_start.is_some() => Some(connect.callee),
-                _ => None,
-            },
+            destination,
+            display,
             direction: match through {
                 None => 2,
                 Some(through) => u8::from(through.a_calls),
             },
-            subscription: through.map(|through| through.subscription),
+            subscription: through.and_then(|through| through.subscription),
             extension: self.extension(),
             user_data: through.and_then(|through| through.user_data.clone()),
             call_in: self.reached(Stage::Incoming),
@@ -162,6 +185,7 @@ impl Call {
             answer: answer.or_else(|| self.alerting_or_start().filter(|_| self.end_says_answered())),
             end: end.unwrap_or_else(|| self.last_event_at().unwrap_or(now)),
             release: self.release(),
+            released_by: self.event(Stage::Released).and_then(|event| event.by),
             recording: self.recording_to_tell(),
             swept: end.is_none(),
             delivery: None,
@@ -184,7 +208,7 @@ impl Call {
         // Neither was a call answered that went no further than the gateway's prompt.
         let connected = match self.decision.as_ref().map(|decision| &decision.route) {
             Some(Route::Connect(_)) | None => true,
-            Some(Route::Collect(_)) => self.was_forwarded(),
+            Some(Route::Collect(_) | Route::Undecided(_)) => self.was_forwarded(),
             Some(Route::Reject(_)) => false,
         };
         self.event(Stage::Released).is_some_and(|event| {

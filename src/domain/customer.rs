@@ -25,6 +25,8 @@ pub enum Mode {
     Axb,
     /// X stands for many A, told apart by the extension that callers key.
     Axe,
+    /// Nothing is bound: the customer is asked at each call (customer-api 7).
+    X,
 }
 
 impl Mode {
@@ -34,19 +36,20 @@ impl Mode {
             Self::Ax => "AX",
             Self::Axb => "AXB",
             Self::Axe => "AXE",
+            Self::X => "X",
         }
     }
 
     /// Inverse of [`Mode::as_str`].
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Ax, Self::Axb, Self::Axe].into_iter().find(|mode| mode.as_str() == word)
+        [Self::Ax, Self::Axb, Self::Axe, Self::X].into_iter().find(|mode| mode.as_str() == word)
     }
 
     /// `serviceType` in a CDR (callbacks 5.1).
     pub const fn service_type(self) -> &'static str {
         match self {
             Self::Ax => "003",
-            Self::Axb => "004",
+            Self::Axb | Self::X => "004",
             Self::Axe => "005",
         }
     }
@@ -251,12 +254,14 @@ impl CustomerApp {
         }
     }
 
-    /// How many bindings one of its X numbers can carry (customer-api 11: AX 1, AXB 5,000, AXE 9 to 9,999).
+    /// How many bindings one of its X numbers can carry (customer-api 11: AX 1, AXB 5,000, AXE 9 to 9,999). None in
+    /// X mode, which binds nothing.
     pub const fn x_capacity(&self) -> u32 {
         match self.mode {
             Mode::Ax => 1,
             Mode::Axb => AXB_PAIRS_MAX,
             Mode::Axe => extension::highest(self.extension_digits) as u32,
+            Mode::X => 0,
         }
     }
 }

@@ -36,7 +36,9 @@ pub mod release;
 pub mod route;
 
 // Telling the customer.
+pub mod attempt;
 pub mod backoff;
+pub mod bulkhead;
 pub mod delivery;
 pub mod dispatch;
 pub mod replay;

@@ -27,12 +27,16 @@ impl StateCode {
     pub const CALLER_GAVE_UP_BEFORE_FORWARDING: Self = Self(7516);
     /// The call reached its maximum duration.
     pub const MAX_DURATION: Self = Self(8010);
+    /// X mode: the customer named a tone file that the app does not have.
+    pub const TONE_MISSING: Self = Self(8006);
     /// AX: A calls, and no temporary callee is set.
     pub const NO_TEMPORARY_CALLEE: Self = Self(8013);
     /// AXB: no binding fits the call.
     pub const NO_BINDING: Self = Self(8014);
     /// The binding does not allow calls in this direction.
     pub const DIRECTION_NOT_ALLOWED: Self = Self(8016);
+    /// X mode: the customer answered that the call is to end.
+    pub const CLOSED_BY_CUSTOMER: Self = Self(8017);
     /// The caller may not use the service; includes that X has no AX binding.
     pub const NO_PERMISSION: Self = Self(8018);
     /// AX: the temporary callee has expired. AXE: A calls, and nobody called A.
@@ -315,6 +319,7 @@ const DESCRIPTIONS: &[(u16, &str)] = &[
     (8014, "No binding matches the call."),
     (8015, "The recording failed."),
     (8016, "The binding does not allow this call direction."),
+    (8017, "The customer ended the call."),
     (8018, "No AX binding permits the call."),
     (8019, "No callback record exists."),
     (8020, "The call was ended abnormally."),

@@ -236,7 +236,8 @@ fn standard_webhooks(app: &CustomerApp, now: Timestamp) -> StandardWebhooks {
     StandardWebhooks { previous_secret: previous.map(|(secret, _)| secret.expose().to_owned()) }
 }
 
-fn not_pushed(at: Timestamp, why: &str) -> Attempt {
+/// The record of a push that was not made.
+pub(super) fn not_pushed(at: Timestamp, why: &str) -> Attempt {
     Attempt {
         at,
         url: "".into(),

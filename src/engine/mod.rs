@@ -9,11 +9,13 @@ mod draft;
 pub mod job;
 pub mod ledger;
 mod load;
+mod questions;
 pub mod random;
 mod receivers;
 mod recordings;
 pub mod replays;
 mod reports;
+mod routes;
 mod settings;
 mod start;
 mod stop;
@@ -37,8 +39,11 @@ use self::job::{
     Unserved, Who,
 };
 pub use self::ledger::LedgerRules;
+pub use self::questions::QuestionLimits;
+use self::questions::Questions;
 pub use self::recordings::{Kept, NotKept, Upload};
 pub use self::reports::RetentionDays;
+use self::routes::UnderWay;
 pub use self::start::{Running, Settings, StartError, start};
 pub use self::stop::CallNotStopped;
 pub use self::test_pushes::TestPush;
@@ -48,7 +53,7 @@ use crate::control::SwitchControl;
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
 use crate::domain::backoff::Backoff;
-use crate::domain::call::{CallEvent, CallId, Decision};
+use crate::domain::call::{CallEvent, CallId};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
@@ -57,7 +62,6 @@ use crate::domain::link::LinkKey;
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::Replay;
-use crate::domain::route::{CallSetup, Route};
 use crate::domain::setting::AppChange;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
@@ -155,6 +159,20 @@ impl Shared {
         self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// See [`Engine::read`].
+    fn read<T>(&self, look: impl FnOnce(&Self) -> T) -> Result<T, Unserved> {
+        let stops = self.stops.load(Ordering::SeqCst);
+        if !self.is_serving() {
+            return Err(Unserved::NotServing);
+        }
+        let seen = look(self);
+        if self.stops.load(Ordering::SeqCst) == stops { Ok(seen) } else { Err(Unserved::NotServing) }
+    }
+
+    fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::SeqCst)
+    }
+
     fn set_serving(&self, serving: bool) {
         self.serving.store(serving, Ordering::SeqCst);
         if !serving {
@@ -170,6 +188,9 @@ pub struct Engine {
     shared: Arc<Shared>,
     inbox: mpsc::Sender<Job>,
     tester: Arc<Tester>,
+    /// Asks customers of X mode where calls go.
+    call_questions: Arc<Questions>,
+    under_way: Arc<UnderWay>,
     outside: Arc<Outside>,
     /// Writes the daily CDR files, one asker at a time; `None` when there are to be none.
     cdr_files: Option<Arc<tokio::sync::Mutex<CdrFiles>>>,
@@ -201,17 +222,12 @@ impl Engine {
 
     /// Whether everything is loaded and the writer works.
     pub fn is_serving(&self) -> bool {
-        self.shared.serving.load(Ordering::SeqCst)
+        self.shared.is_serving()
     }
 
     /// Looks at memory. Refused when memory was loaded again while we looked: what was seen may be wrong.
     pub fn read<T>(&self, look: impl FnOnce(&Shared) -> T) -> Result<T, Unserved> {
-        let stops = self.stops();
-        if !self.is_serving() {
-            return Err(Unserved::NotServing);
-        }
-        let seen = look(&self.shared);
-        if self.stops() == stops { Ok(seen) } else { Err(Unserved::NotServing) }
+        self.shared.read(look)
     }
 
     /// Carries out a command on bindings. `Ok` means it is durable.
@@ -235,20 +251,6 @@ impl Engine {
         let area = area.or_else(|| self.shared.areas.area_of(a));
         let province = area.map(|area| self.shared.areas.neighbours(area)).unwrap_or_default();
         Search { area, province, matching }
-    }
-
-    /// Answers the switch's question for a route, from memory alone.
-    pub fn route(&self, id: &CallId, setup: CallSetup<'_>) -> Result<Arc<Decision>, Unserved> {
-        let now = self.shared.clock.now();
-        let decide = |shared: &Shared| shared.registry.asked_or_decided(id, setup, now);
-        let decision = self.shared.registry.bind_to(id, self.read(decide)?, now);
-        let answer = match &decision.route {
-            Route::Connect(_) => "connect",
-            Route::Collect(_) => "collect",
-            Route::Reject(reject) => reject.cause.as_str(),
-        };
-        self.shared.metrics.routes.with_label_values(&[answer]).inc();
-        Ok(decision)
     }
 
     /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.
@@ -359,10 +361,6 @@ impl Engine {
         metrics.show_dispatch(&dispatch, self.shared.clock.now());
     }
 
-    fn stops(&self) -> u64 {
-        self.shared.stops.load(Ordering::SeqCst)
-    }
-
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
         if !self.is_serving() {
             return Err(Unserved::NotServing);
@@ -378,10 +376,14 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Config;
+    use crate::domain::bulkhead::BulkheadLimits;
     use crate::domain::id::PublicIds;
     use crate::domain::number::CallingParty;
+    use crate::domain::route::CallSetup;
     use crate::domain::sample::{at, number};
     use crate::outbound::{Outbound, OutboundSettings};
     use crate::remote::Remote;
@@ -398,8 +400,12 @@ mod tests {
         };
         let limits = PushLimits { in_flight: 1, per_app: 1, ..PushLimits::default() };
         let (clock, _) = Clock::manual(at(0));
+        let outbound = Outbound::new(OutboundSettings::default()).unwrap();
+        let tester = Arc::new(Tester::new(outbound.clone()));
+        let seats = BulkheadLimits { in_all: 1, per_app: 1 };
+        let question_limits = QuestionLimits { timeout: Duration::from_secs(1), seats };
+        let call_questions = Questions::new("call", clock.clone(), outbound, Metrics::new(), question_limits);
         let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
-        let tester = Arc::new(Tester::new(Outbound::new(OutboundSettings::default()).unwrap()));
         let remote = Remote::new().unwrap();
         let config = "operator.token = \"operator-0123456789\"\nswitch.token = \"switch-0123456789\"";
         let config = Config::parse(config, dir).unwrap();
@@ -415,6 +421,8 @@ mod tests {
             inbox: mpsc::channel(1).0,
             outside: Arc::new(outside),
             tester,
+            call_questions: Arc::new(call_questions),
+            under_way: Arc::default(),
             cdr_files: None,
         }
     }
@@ -436,17 +444,17 @@ mod tests {
         assert_eq!(engine.read(|_| 5), Ok(5));
     }
 
-    #[test]
-    fn a_route_is_answered_only_while_serving_and_then_binds() {
+    #[tokio::test]
+    async fn a_route_is_answered_only_while_serving_and_then_binds() {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(dir.path());
         let id = CallId::new("c").unwrap();
         let setup = CallSetup { caller: CallingParty::Withheld, called: Some(number(1)), extension: None };
         let ask = || engine.route(&id, setup);
-        assert_eq!(ask(), Err(Unserved::NotServing));
+        assert_eq!(ask().await, Err(Unserved::NotServing));
         assert_eq!(engine.shared.registry.calls.unreported_count(), 0);
         engine.shared.set_serving(true);
-        assert_eq!(ask(), ask());
+        assert_eq!(ask().await, ask().await);
         assert_eq!(engine.shared.registry.calls.unreported_count(), 1);
     }
 }

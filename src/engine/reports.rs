@@ -9,9 +9,10 @@ use super::job::ReportCount;
 use super::ledger::{Ledger, LedgerRules};
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Decision, Reported, Stage};
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
+use crate::domain::customer::Mode;
 use crate::domain::delivery::{Delivery, NoticeKind};
-use crate::domain::number::CallingParty;
-use crate::domain::route::{CallSetup, Route};
+use crate::domain::number::{CallingParty, XNumber};
+use crate::domain::route::{CallSetup, Route, Undecided, forwarded};
 use crate::domain::time::Timestamp;
 use crate::store::Write;
 use crate::store::query::Retention;
@@ -169,7 +170,7 @@ impl Ledger {
             (stage, _, Some(collecting))
                 if Stage::FORWARDED.contains(&stage) && !collecting.route.is_final() =>
             {
-                match self.connected_after_all(call, collecting, now) {
+                match self.connected_after_all(call, collecting, event, now) {
                     Some(decision) => call.decide(decision),
                     None => Vec::new(),
                 }
@@ -178,9 +179,20 @@ impl Ledger {
         }
     }
 
-    /// The switch has dialled the callee of a call that as far as we know waits for an extension: the answer to
-    /// its second question was lost with a crash. What was keyed leads to the same binding, if it still stands.
-    fn connected_after_all(&self, call: &Call, collecting: &Decision, now: Timestamp) -> Option<Decision> {
+    /// The switch has dialled the callee of a call that as far as we know waits for an extension, or for what the
+    /// customer answers: the last answer to the switch was lost with a crash. What was keyed leads to the same binding,
+    /// if it still stands; what the customer answered shows in the number that was dialled.
+    fn connected_after_all(
+        &self,
+        call: &Call,
+        collecting: &Decision,
+        event: &CallEvent,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        if let Route::Undecided(Undecided::AskCustomer) = collecting.route {
+            let route = forwarded(event.called?, XNumber::new(collecting.called?));
+            return Some(Decision { at: now, route, basis: Basis::Presumed, ..collecting.clone() });
+        }
         let keyed = call.event(Stage::Collected)?.digits.as_deref();
         let Decision { caller, called, .. } = *collecting;
         let setup = CallSetup { caller, called, extension: keyed };
@@ -197,6 +209,10 @@ impl Ledger {
         if app.urls.call_status.is_none() {
             return;
         }
+        // In X mode this is the question itself, and a question is not asked again.
+        if app.mode == Mode::X && stage == Stage::Incoming {
+            return;
+        }
         if let Some(body) = callback::event(call, stage, &self.shared.origin) {
             let delivery =
                 Delivery::new(self.staging.next_key(now), app.no, NoticeKind::Event, Some(call.key), now);
@@ -211,14 +227,13 @@ impl Ledger {
         self.reports.taken.extend(due.iter().cloned());
         let mut closing = Vec::new();
         for id in due {
-            let Some(call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else {
+            let Some(mut call) = self.known_call(&id, draft).filter(|call| call.closed.is_none()) else {
                 continue;
             };
-            if call.waits_for_answer(self.reports.patience, now) {
-                let released = call.event(Stage::Released).map_or(now, |event| call.heard_at(event));
-                self.reports.closings.postpone(id, released.after(self.reports.patience.answer));
-            } else {
-                closing.push(call);
+            self.note_question(&mut call, draft);
+            match call.waits_until(self.reports.patience, now) {
+                Some(until) => self.reports.closings.postpone(id, until),
+                None => closing.push(call),
             }
         }
         if self.reports.next_sweep <= now {
@@ -228,6 +243,18 @@ impl Ledger {
         }
         self.close(closing, draft, now);
         self.forget_old_rows(now);
+    }
+
+    /// X mode: the caller hung up while the customer was asked. The answer decides nothing any more, since the end was
+    /// told without it; it is kept for operators.
+    fn note_question(&self, call: &mut Call, draft: &mut Draft) {
+        if call.awaits_reply()
+            && let Some(asked) = self.shared.registry.calls.asked(&call.id)
+            && let Some(decision) = &mut call.decision
+        {
+            decision.question.clone_from(&asked.question);
+            draft.write(Write::Call(Box::new(call.clone())));
+        }
     }
 
     fn silent_calls(&self, draft: &Draft, now: Timestamp) -> Vec<Call> {

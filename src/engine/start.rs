@@ -13,7 +13,9 @@ use super::ledger::{Ledger, LedgerRules, Timetable};
 use super::load::Progress;
 use super::test_pushes::Tester;
 use super::writer::Writer;
-use super::{Engine, INBOX_MAX, Outside, PushLimits, Shared, recordings, timekeeper};
+use super::{
+    Engine, INBOX_MAX, Outside, PushLimits, QuestionLimits, Questions, Shared, recordings, timekeeper,
+};
 use crate::clock::Clock;
 use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// How many pushes may be under way.
     pub push_limits: PushLimits,
+    /// How customers are asked where calls go.
+    pub call_questions: QuestionLimits,
     /// Which number belongs to which city.
     pub areas: AreaTable,
     /// The files of recordings.
@@ -102,6 +106,9 @@ pub fn start(
     let timekeeper = tokio::spawn(timekeeper::run(Arc::clone(&shared), inbox.downgrade(), times));
     let (stop_pushing, stop) = watch::channel(false);
     let tester = Arc::new(Tester::new(outbound.clone()));
+    let (clock, metrics) = (shared.clock.clone(), shared.metrics.clone());
+    let questions = Questions::new("call", clock, outbound.clone(), metrics, settings.call_questions);
+    let call_questions = Arc::new(questions);
     let pusher = Deliverer {
         shared: Arc::clone(&shared),
         writer: inbox.clone(),
@@ -118,7 +125,15 @@ pub fn start(
     };
     let cdr_files =
         settings.cdr_files.map(|settings| Arc::new(tokio::sync::Mutex::new(CdrFiles::new(settings))));
-    let engine = Engine { shared, inbox, outside: Arc::new(outside), tester, cdr_files };
+    let engine = Engine {
+        shared,
+        inbox,
+        tester,
+        call_questions,
+        under_way: Arc::default(),
+        outside: Arc::new(outside),
+        cdr_files,
+    };
     let keeper = tokio::spawn(recordings::keep(engine.clone(), stop));
     let filer = tokio::spawn(cdr_files::run(engine.clone(), stop_pushing.subscribe()));
     Ok(Running { engine, stop_pushing, deliverer, keeper, filer, timekeeper, writer })

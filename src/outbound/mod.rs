@@ -1,7 +1,8 @@
 //! One push of one callback to one customer URL, once.
 //!
 //! [`Outbound::post`] signs the push, sends it under one deadline and reports what came of it in words and
-//! numbers that can be kept. It decides nothing that lasts: whether and when there is another attempt is the
+//! numbers that can be kept. [`Outbound::ask`] does the same with limits of its own, for a question whose answer is
+//! wanted whole and at once. It decides nothing that lasts: whether and when there is another attempt is the
 //! engine's business, and whether a status counts as success is the app's (callbacks 1.2). It never fails:
 //! whatever the receiver, its network or its name servers do ends up in an [`Attempt`].
 //!
@@ -60,15 +61,15 @@ use self::guard::Guard;
 use self::identity::TlsSets;
 use self::keeper::Keeper;
 use self::names::Names;
+use self::settings::AnswerLimits;
 use crate::domain::time::Timestamp;
 
 /// Longest pause that a receiver can ask for.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 /// Most of an answer's head that is read, and of its body at a time.
 const HEAD_MAX: usize = 32 * 1024;
-/// How long a connection whose answer is complete may take to become ready for the next request. One that
-/// needs longer, because the receiver answered before it had read everything, is not kept.
-const READY_MAX: Duration = Duration::from_millis(250);
+/// How long a connection may take to become ready again after a question, while somebody waits for what was answered.
+const READY_MAX_ASKED: Duration = Duration::from_millis(2);
 
 /// The client. Cheap to clone; clones share connections and what is known about names. There is one per
 /// process.
@@ -88,6 +89,7 @@ struct Shared {
 /// What an attempt has seen so far.
 #[derive(Debug)]
 struct Seen {
+    limits: AnswerLimits,
     began: Instant,
     connection: ConnectionUse,
     dialled: Dialled,
@@ -126,11 +128,33 @@ impl Outbound {
 
     /// Sends `push` once, signed as of `now`. `nonce` is 32 lower-case hexadecimal digits, fresh each time.
     pub async fn post(&self, push: &Push, now: Timestamp, nonce: String) -> Attempt {
+        let limits = self.shared.settings.answer_limits();
+        self.send(push, now, nonce, limits).await
+    }
+
+    /// Sends `push` once as a question: like [`Outbound::post`], but with the whole exchange, the answer's body
+    /// included, within `timeout`, and up to `answer_max` bytes of that body kept. Nothing is listened for after the
+    /// deadline: somebody waits.
+    pub async fn ask(
+        &self,
+        push: &Push,
+        now: Timestamp,
+        nonce: String,
+        timeout: Duration,
+        answer_max: usize,
+    ) -> Attempt {
+        let (late, ready_max) = (Duration::ZERO, READY_MAX_ASKED);
+        let limits = AnswerLimits { timeout, late, kept_max: answer_max, read_max: answer_max, ready_max };
+        self.send(push, now, nonce, limits).await
+    }
+
+    async fn send(&self, push: &Push, now: Timestamp, nonce: String, limits: AnswerLimits) -> Attempt {
         assert!(
             (1..=128).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             "a nonce is 1 to 128 letters and digits"
         );
         let mut seen = Seen {
+            limits,
             began: Instant::now(),
             connection: ConnectionUse::None,
             dialled: Dialled::default(),
@@ -177,7 +201,7 @@ impl Shared {
                 Ok(response) => return Ok(Answered { response, connection, born, place, url }),
             }
         }
-        let deadline = seen.began + self.settings.timeout;
+        let deadline = seen.began + seen.limits.timeout;
         let connected = self.connector.connect(&place, &tls, deadline, &mut seen.dialled).await;
         let mut connection = connected?;
         let born = Instant::now();
@@ -197,9 +221,9 @@ impl Shared {
         request: Request<Full<Bytes>>,
         seen: &mut Seen,
     ) -> Result<Response<Incoming>, (FailureClass, bool)> {
-        let limit = self.settings.timeout;
+        let limit = seen.limits.timeout;
         let deadline = seen.began + limit;
-        let sent = timeout_at(deadline + self.settings.late_answer, connection.send(request)).await;
+        let sent = timeout_at(deadline + seen.limits.late, connection.send(request)).await;
         seen.first_byte = connection.first_byte_at();
         match sent {
             Err(_) => Err((FailureClass::NoAnswer { limit }, false)),
@@ -227,10 +251,11 @@ impl Shared {
             PushOutcome::Answered(status.as_u16())
         };
         let retry_after = retry_after(response.headers(), now);
-        let deadline = seen.began + self.settings.timeout;
-        let (answer, read_to_end) = self.read_answer(response.into_body(), deadline).await;
+        let limits = seen.limits;
+        let deadline = seen.began + limits.timeout;
+        let (answer, read_to_end) = limits.read_answer(response.into_body(), deadline).await;
         // A connection that is not kept is dropped, and closes with whatever the receiver still sends.
-        if read_to_end && connection.is_ready_before(deadline.min(Instant::now() + READY_MAX)).await {
+        if read_to_end && connection.is_ready_before(deadline.min(Instant::now() + limits.ready_max)).await {
             self.keeper.put(place, connection, born);
         }
         Attempt {
@@ -243,24 +268,26 @@ impl Shared {
             outcome,
         }
     }
+}
 
+impl AnswerLimits {
     /// Reads the body as far as it is wanted, and tells whether that was its end. Whatever cuts it short
     /// changes nothing about the outcome.
     async fn read_answer(
-        &self,
+        self,
         mut body: impl Body<Data = Bytes> + Unpin,
         deadline: Instant,
     ) -> (Answer, bool) {
         let mut kept = BytesMut::new();
         let mut read = 0_usize;
         let ended = loop {
-            if read > self.settings.answer_read_max {
+            if read > self.read_max {
                 break false;
             }
             match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => {
                     let chunk = frame.into_data().unwrap_or_default();
-                    let wanted = self.settings.answer_kept_max - kept.len();
+                    let wanted = self.kept_max - kept.len();
                     kept.extend_from_slice(&chunk[..chunk.len().min(wanted)]);
                     read = read.saturating_add(chunk.len());
                 }

@@ -9,6 +9,25 @@ use super::names::NameSettings;
 use super::pool::PoolLimits;
 use super::proxy::EgressProxy;
 
+/// How long a connection whose answer is complete may take to become ready for the next request. One that
+/// needs longer, because the receiver answered before it had read everything, is not kept.
+const READY_MAX: Duration = Duration::from_millis(250);
+
+/// What bounds the answer to one push.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerLimits {
+    /// One deadline over everything.
+    pub(super) timeout: Duration,
+    /// How much longer an answer is listened for that does not count any more.
+    pub(super) late: Duration,
+    /// Bytes of the body that are kept.
+    pub(super) kept_max: usize,
+    /// Bytes of the body after which we stop reading.
+    pub(super) read_max: usize,
+    /// How long a connection may take to become ready again.
+    pub(super) ready_max: Duration,
+}
+
 /// The limits of a push, and the ways it may take. [`Default`] has the values that fit production.
 #[derive(Clone, Debug)]
 pub struct OutboundSettings {
@@ -64,6 +83,17 @@ impl OutboundSettings {
             idle_per_host_max: 8,
             idle_max: 1_024,
             ca_file: None,
+        }
+    }
+
+    /// What bounds the answer to an ordinary push.
+    pub(super) const fn answer_limits(&self) -> AnswerLimits {
+        AnswerLimits {
+            timeout: self.timeout,
+            late: self.late_answer,
+            kept_max: self.answer_kept_max,
+            read_max: self.answer_read_max,
+            ready_max: READY_MAX,
         }
     }
 

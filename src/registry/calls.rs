@@ -195,7 +195,7 @@ mod tests {
     fn decision(secs: u64, basis: Basis) -> Decision {
         let route = Route::Reject(Reject { cause: RejectCause::UnknownNumber, through: None, tone: None });
         let (caller, called, app, mode) = (CallingParty::Withheld, None, None, None);
-        Decision { at: at(secs), caller, called, app, mode, route, basis }
+        Decision { at: at(secs), caller, called, app, mode, route, basis, question: None }
     }
 
     fn call(n: u32, decision: Option<Decision>) -> Arc<Call> {
@@ -299,6 +299,7 @@ mod changing_answers {
             mode: None,
             route,
             basis: Basis::Asked,
+            question: None,
         }
     }
 

@@ -19,11 +19,15 @@ use self::customers::Customers;
 use self::directory::Directory;
 pub use self::staging::Staging;
 use self::tones::Tones;
+use crate::domain::attempt::Attempt;
 use crate::domain::binding::AnyBinding;
 use crate::domain::call::{Basis, CallId, Decision};
+use crate::domain::customer::CustomerApp;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::XNumber;
-use crate::domain::route::{CallSetup, Dialled, route};
+use crate::domain::route::{
+    CallSetup, Dialled, Lent, Reject, Reply, ReplyRefused, Route, Undecided, follow, route,
+};
 use crate::domain::time::Timestamp;
 
 /// Everything in memory that more than one thread looks at.
@@ -50,7 +54,7 @@ impl Registry {
         }
     }
 
-    /// What a call would meet at `now`. Nothing is remembered.
+    /// What a call would meet at `now`, as far as memory can tell. Nothing is remembered.
     pub fn decide(&self, setup: CallSetup<'_>, basis: Basis, now: Timestamp) -> Decision {
         let CallSetup { caller, called, .. } = setup;
         let (app, mode, route) = called
@@ -62,7 +66,7 @@ impl Registry {
                 })
             })
             .unwrap_or_else(|| (None, None, route(None, setup, now)));
-        Decision { at: now, caller, called, app, mode, route, basis }
+        Decision { at: now, caller, called, app, mode, route, basis, question: None }
     }
 
     /// Answers the switch's question for a route. The first answer that is final binds for the life of the call.
@@ -81,6 +85,41 @@ impl Registry {
             Some(asked) if asked.route.is_final() || extension.is_none() => asked,
             Some(_) | None => Arc::new(self.decide(CallSetup { extension, ..setup }, Basis::Asked, now)),
         }
+    }
+
+    /// What a call comes to that was undecided, now that the customer was asked: decided again, because number and
+    /// app may have changed meanwhile. `reply` is what the answer says, else why it says nothing.
+    pub fn decide_by_reply(
+        &self,
+        setup: CallSetup<'_>,
+        mut question: Attempt,
+        reply: Result<Reply, ReplyRefused>,
+        now: Timestamp,
+    ) -> Decision {
+        let mut decision = self.decide(setup, Basis::Asked, now);
+        if let (Route::Undecided(Undecided::AskCustomer), Some(app), Some(called)) =
+            (&decision.route, decision.app, decision.called)
+        {
+            let app = self.customers.by_no(app);
+            let followed = reply.and_then(|reply| self.follow(reply, &app, XNumber::new(called)));
+            decision.route = followed.unwrap_or_else(|refused| {
+                question.failure = Some(refused.why.into());
+                Route::Reject(Reject { cause: refused.cause, through: None, tone: None })
+            });
+        }
+        Decision { question: Some(Arc::new(question)), ..decision }
+    }
+
+    fn follow(&self, reply: Reply, app: &CustomerApp, x: XNumber) -> Result<Route, ReplyRefused> {
+        let lent_to = |number| self.directory.view(XNumber::new(number), |entry| entry.record.app);
+        let (callee_of, display_of) = match &reply {
+            Reply::Connect(forward) => (lent_to(forward.callee), forward.display.and_then(lent_to)),
+            Reply::Close(_) => (None, None),
+        };
+        let missing = reply.tones().find(|(_, tone)| !self.tones.is_approved(app.no, tone));
+        let missing = missing.map(|(member, tone)| (member, tone.to_owned()));
+        let missing_tone = missing.as_ref().map(|(member, tone)| (*member, tone.as_str()));
+        follow(reply, Lent { app, x, callee_of, display_of, missing_tone })
     }
 
     /// The second half: the decision binds, unless another bound meanwhile; the one that does is returned.

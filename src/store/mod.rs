@@ -23,6 +23,7 @@ pub(crate) mod contract;
 
 use std::sync::Arc;
 
+pub use crate::domain::attempt::Attempt;
 use crate::domain::binding::{AnyBinding, Change, LastCaller};
 use crate::domain::call::{Call, CallEvent, Cdr, Closed};
 use crate::domain::cdr_file::Day;
@@ -135,27 +136,6 @@ pub enum Write {
     ToneRemoved(AppNo, ToneName),
     /// Who changed what.
     Audit(AuditEntry),
-}
-
-/// The record of one push (delivery R14).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// When it began.
-    pub at: Timestamp,
-    /// The URL it went to.
-    pub url: Box<str>,
-    /// The address that was dialled, if it came to that.
-    pub address: Option<Box<str>>,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// How long it took, in milliseconds.
-    pub took_ms: u32,
-    /// Parts of that time, where known, as `(name, milliseconds)`.
-    pub timings: Vec<(Box<str>, u32)>,
-    /// The beginning of the answer, at most 4 KiB.
-    pub answer: Box<[u8]>,
-    /// Why it counts as failed, in words; `None` when it succeeded.
-    pub failure: Option<Box<str>>,
 }
 
 /// An entry of the audit: who changed what, when.

@@ -8,7 +8,12 @@ use crate::domain::call::{Call, Cdr, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
 use crate::domain::id::{AppKey, PublicIds};
 use crate::domain::number::{CallingParty, E164, XNumber};
+use crate::domain::release::ReleasedBy;
 use crate::domain::route::Route;
+use crate::domain::time::Timestamp;
+
+/// `notifyMode` of what a customer has to answer.
+const BLOCK: &str = "Block";
 
 /// What the bodies of all apps have in common.
 #[derive(Clone, Debug)]
@@ -41,16 +46,42 @@ struct StatusInfo<'a> {
     called: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     digit_info: Option<&'a str>,
+    /// "Block" in a question, whose answer decides (callbacks 3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify_mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_desc: Option<&'static str>,
     /// Empty when no binding is concerned: real receivers want the member always (client-tolerances G48). Absent
-    /// in AXE before the extension (callbacks 2.3).
+    /// in AXE before the extension, and in X mode (callbacks 2.3).
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_data: Option<&'a str>,
+    /// Who hung up, in X mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_rel_direction: Option<u8>,
+}
+
+/// The question to a customer of X mode where a call of `caller` to `called` goes (callbacks 3).
+pub fn question(session: &str, caller: E164, called: E164, now: Timestamp) -> Vec<u8> {
+    to_json(&EventBody {
+        event_type: Stage::Incoming.as_str(),
+        status_info: StatusInfo {
+            session_id: session,
+            timestamp: format_utc(now),
+            caller: Some(caller.expose()),
+            called: Some(called.expose()),
+            digit_info: None,
+            notify_mode: Some(BLOCK),
+            state_code: None,
+            state_desc: None,
+            subscription_id: None,
+            user_data: None,
+            call_rel_direction: None,
+        },
+    })
 }
 
 /// The notice of one stage of a call; `None` when the stage has not been reported.
@@ -58,10 +89,12 @@ pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
     let event = call.event(stage)?;
     let mode = call.decision.as_ref().and_then(|decision| decision.mode);
     let before_extension = mode == Some(Mode::Axe) && matches!(stage, Stage::Incoming | Stage::Collected);
+    let without_binding = before_extension || mode == Some(Mode::X);
     let through = call.through().filter(|_| !before_extension);
     let (caller, called) = shown_numbers(call, stage).unzip();
     let release = (stage == Stage::Released).then(|| call.release());
-    let subscription = through.map(|through| origin.ids.subscription(through.subscription));
+    let subscription = through.and_then(|through| through.subscription);
+    let subscription = subscription.map(|subscription| origin.ids.subscription(subscription));
     let body = EventBody {
         event_type: stage.as_str(),
         status_info: StatusInfo {
@@ -70,13 +103,24 @@ pub fn event(call: &Call, stage: Stage, origin: &Origin) -> Option<Vec<u8>> {
             caller,
             called,
             digit_info: (stage == Stage::Collected).then(|| event.digits.as_deref().unwrap_or_default()),
+            notify_mode: None,
             state_code: release.map(|release| release.state.number()),
             state_desc: release.map(|release| release.state.desc()),
-            subscription_id: (!before_extension).then(|| subscription.unwrap_or_default()),
+            subscription_id: (!without_binding).then(|| subscription.unwrap_or_default()),
             user_data: through.and_then(|through| through.user_data.as_deref()),
+            call_rel_direction: mode.and_then(|mode| hung_up(mode, event.by)),
         },
     };
     Some(to_json(&body))
+}
+
+/// `callRelDirection`: which side hung up. Told in X mode alone (callbacks 2.1, 5.1).
+const fn hung_up(mode: Mode, by: Option<ReleasedBy>) -> Option<u8> {
+    match (mode, by) {
+        (Mode::X, Some(ReleasedBy::Caller)) => Some(1),
+        (Mode::X, Some(ReleasedBy::Callee)) => Some(2),
+        _ => None,
+    }
 }
 
 /// `caller` and `called` as callbacks 2.2 has them: the real caller and X while the call comes in; X and the
@@ -159,6 +203,11 @@ struct FeeInfo<'a> {
     extend_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extend_num: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_rel_direction: Option<u8>,
+    /// Tells a CDR of X mode from one of AXB, whose serviceType it has. The last member, as documented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify_mode: Option<&'static str>,
 }
 
 /// The notice of one to 50 CDRs of one app.
@@ -181,7 +230,7 @@ fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<
         subscription_id: subscription.clone(),
         caller_num: party(cdr.caller),
         callee_num: cdr.x.expose(),
-        fwd_display_num: cdr.destination.map(|_| cdr.x.expose()),
+        fwd_display_num: cdr.display.map(XNumber::expose),
         fwd_dst_num: cdr.destination.map(E164::expose),
         call_in_time: cdr.call_in.map(format_utc),
         fwd_start_time: cdr.forward_start.map(format_utc),
@@ -206,6 +255,8 @@ fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<
         user_data: cdr.user_data.as_deref(),
         extend_number: extension.clone(),
         extend_num: extension,
+        call_rel_direction: hung_up(cdr.mode, cdr.released_by),
+        notify_mode: (cdr.mode == Mode::X).then_some(BLOCK),
     }
 }
 

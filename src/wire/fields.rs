@@ -207,6 +207,23 @@ impl Fields {
         }
     }
 
+    /// The members of an object inside that may also stand alone in an array, as one official sample writes it
+    /// (callbacks 3); `None` when it is absent.
+    pub fn inner_or_only(&self, name: &str) -> Result<Option<Self>, Unreadable> {
+        let members = match self.value(name) {
+            None => return Ok(None),
+            Some(Value::Object(members)) => Some(members),
+            Some(Value::Array(items)) => match items.as_slice() {
+                [Value::Object(members)] => Some(members),
+                _ => None,
+            },
+            Some(_) => None,
+        };
+        let members = members.cloned();
+        let what = || Unreadable::invalid(format!("{name} must be an object, or an array of one."));
+        members.map(|members| Some(Self { members })).ok_or_else(what)
+    }
+
     /// A text that may be given as empty, which is something else than not given: it removes what was there.
     fn given_text(&self, name: &str) -> Result<Option<&str>, Unreadable> {
         match self.members.get(name) {

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod notices;
 pub mod operator;
 pub mod recording;
+pub mod reply;
 pub mod result_code;
 pub mod switch;
 pub mod test_notice;

@@ -13,7 +13,7 @@ use crate::domain::id::PublicIds;
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::recording::{Keeping, Recording, SHORTEST};
 use crate::domain::release::{ReleasedBy, StateCode};
-use crate::domain::route::{CallSetup, Route};
+use crate::domain::route::{CallSetup, Connect, Route};
 use crate::domain::time::Timestamp;
 
 /// Most events or numbers in one request.
@@ -142,13 +142,13 @@ pub enum RouteAnswer<'a> {
         record_flag: u8,
         /// For the caller instead of ring-back; empty = none.
         caller_tone: &'a str,
-        /// For the callee after the answer; always empty in this version.
-        callee_tone: &'static str,
+        /// For the callee after the answer; empty = none.
+        callee_tone: &'a str,
         /// Before recording; empty = none.
         record_tone: &'a str,
         /// One minute before the cut; empty = none.
         last_minute_tone: &'a str,
-        /// The binding.
+        /// The binding; empty in X mode.
         subscription_id: String,
         /// Whose the tones are; left out when there are none.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,21 +191,22 @@ pub enum RouteAnswer<'a> {
 }
 
 impl<'a> RouteAnswer<'a> {
-    /// For a decision about a number of `app`, if it is one of ours.
+    /// For a decision about a number of `app`, if it is one of ours. `None` = nothing is decided yet.
     pub fn of(
         decision: &'a Decision,
         session_id: &'a str,
         app: Option<&'a CustomerApp>,
         ids: &PublicIds,
-    ) -> Self {
+    ) -> Option<Self> {
         let owner = |tones: &[&str]| {
             app.filter(|_| tones.iter().any(|tone| !tone.is_empty())).map(|app| app.key.as_str())
         };
-        match &decision.route {
+        Some(match &decision.route {
             Route::Connect(connect) => {
-                let named = [&connect.caller_tone, &connect.record_tone, &connect.last_minute_tone];
-                let [caller_tone, record_tone, last_minute_tone] =
-                    named.map(|tone| tone.as_deref().unwrap_or_default());
+                let Connect { caller_tone, callee_tone, record_tone, last_minute_tone, .. } = &**connect;
+                let tones = [caller_tone, callee_tone, record_tone, last_minute_tone]
+                    .map(|tone| tone.as_deref().unwrap_or_default());
+                let [caller_tone, callee_tone, record_tone, last_minute_tone] = tones;
                 Self::Connect {
                     session_id,
                     callee: connect.callee.expose(),
@@ -213,11 +214,15 @@ impl<'a> RouteAnswer<'a> {
                     max_duration: connect.max_duration.map_or(0, |longest| longest.as_secs()),
                     record_flag: u8::from(connect.record),
                     caller_tone,
-                    callee_tone: "",
+                    callee_tone,
                     record_tone,
                     last_minute_tone,
-                    subscription_id: ids.subscription(connect.through.subscription),
-                    app_key: owner(&[caller_tone, record_tone, last_minute_tone]),
+                    subscription_id: connect
+                        .through
+                        .subscription
+                        .map(|id| ids.subscription(id))
+                        .unwrap_or_default(),
+                    app_key: owner(&tones),
                 }
             }
             Route::Collect(collect) => {
@@ -228,11 +233,12 @@ impl<'a> RouteAnswer<'a> {
             Route::Reject(reject) => {
                 let (sip, q850) = reject.cause.sip_and_q850();
                 let state_code = reject.cause.state_code().number();
-                let reason = reject.cause.in_words(decision.caller, decision.called.map(XNumber::new));
+                let reason = decision.reason().unwrap_or_default();
                 let tone = reject.tone.as_deref().or_else(|| reject.cause.tone(app?)).unwrap_or_default();
                 Self::Reject { session_id, sip, q850, state_code, reason, tone, app_key: owner(&[tone]) }
             }
-        }
+            Route::Undecided(_) => return None,
+        })
     }
 
     /// For a question without a usable callId.

@@ -57,8 +57,11 @@ fn number(word: u64) -> E164 {
     E164::from_word(word).expect("has thirteen digits")
 }
 
-/// A call from A to X has come in.
+/// A call from A to X has come in. In X mode that is a question; whatever is answered, no call goes anywhere.
 fn call_event(app: &CustomerApp, session: &str, now: Timestamp, origin: &Origin) -> Vec<u8> {
+    if app.mode == Mode::X {
+        return callback::question(session, number(A), number(X), now);
+    }
     let id = CallId::new("test").expect("is short");
     let mut call = Call::new(RowKey::floor(now.millis()), id, session.into());
     let (caller, called) = (CallingParty::Number(number(A)), Some(number(X)));
@@ -70,6 +73,7 @@ fn call_event(app: &CustomerApp, session: &str, now: Timestamp, origin: &Origin)
         mode: Some(app.mode),
         route: Route::Reject(Reject { cause: RejectCause::UnknownNumber, through: None, tone: None }),
         basis: Basis::Asked,
+        question: None,
     });
     call.report(CallEvent {
         event_id: "test".into(),
@@ -97,6 +101,7 @@ fn cdr(app: &CustomerApp, session: &str, now: Timestamp) -> Cdr {
         x: XNumber::new(number(X)),
         caller: CallingParty::Number(number(A)),
         destination: Some(number(B)),
+        display: Some(XNumber::new(number(X))),
         extension: Extension::new(app.extension_digits, 1).filter(|_| app.mode == Mode::Axe),
         direction: 0,
         subscription: None,
@@ -112,6 +117,7 @@ fn cdr(app: &CustomerApp, session: &str, now: Timestamp) -> Cdr {
             q850: 19,
             sip: 408,
         },
+        released_by: None,
         recording: None,
         swept: false,
         delivery: None,

@@ -25,7 +25,7 @@ macro_rules! replay {
 replay! {
     auth_accepted auth_ban auth_refused ax_bind ax_modify_query ax_temporary_callee ax_unbind axb_bind axb_choice
     axb_errors axb_modify axb_query axb_unbind axe_bind_query axe_errors call_ax call_axb_answered call_axb_busy
-    call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_stop notices number_status
+    call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_stop call_x notices number_status
     operator recording replays
 }
 
@@ -88,6 +88,7 @@ impl Play {
             "push>>>" => self.compare_push(number, rest).await,
             "control>>>" => self.expect_order(rest).await,
             "control" => self.answer_orders(rest),
+            "reply" => self.answer_questions(number, rest),
             _ => panic!("{}:{number}: what is {line:?}?", self.name),
         }
     }
@@ -154,6 +155,21 @@ impl Play {
         self.control.react(path, Reaction::Answer(status.parse().unwrap(), ""));
     }
 
+    fn answer_questions(&self, number: usize, words: &str) {
+        let (kind, body) = words.split_once(' ').expect("reply callStatus {...}");
+        self.world.receiver.react(self.path_of(number, kind), Reaction::Decide(body.into()));
+    }
+
+    /// The path of the receiver to which this kind of push goes.
+    fn path_of(&self, number: usize, kind: &str) -> &'static str {
+        match kind {
+            "callStatus" => STATUS,
+            "cdr" => FEE,
+            "numberStatus" => NUMBER_STATUS,
+            _ => panic!("{}:{number}: no push is called {kind:?}", self.name),
+        }
+    }
+
     fn compare_answer(&mut self, number: usize, status: &str) {
         let answer = self.answer.take().expect("an answer follows a request");
         let place = format!("{}:{number}", self.name);
@@ -170,13 +186,7 @@ impl Play {
     }
 
     async fn compare_push(&mut self, number: usize, kind: &str) {
-        let path = match kind {
-            "callStatus" => STATUS,
-            "cdr" => FEE,
-            "numberStatus" => NUMBER_STATUS,
-            _ => panic!("{}:{number}: no push is called {kind:?}", self.name),
-        };
-        let push = self.world.receiver.next(path).await;
+        let push = self.world.receiver.next(self.path_of(number, kind)).await;
         let (number, expected) = self.lines.pop_front().expect("a push has a body");
         self.compare(&format!("{}:{number}", self.name), &expected, &push.body);
     }

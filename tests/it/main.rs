@@ -31,3 +31,4 @@ mod tidy;
 mod tolerances;
 mod tones;
 mod world;
+mod xmode;

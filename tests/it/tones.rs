@@ -28,7 +28,7 @@ async fn ask(world: &World, app: &Customer, method: &str, path: &str) -> Answer 
     world.operator().ask(method, &format!("apps/{}/tones{path}", app.key), &Value::Null).await
 }
 
-async fn approved(world: &World, app: &Customer, name: &str) {
+pub async fn approved(world: &World, app: &Customer, name: &str) {
     assert_eq!(upload(world, app, name, &wav(800)).await.status, 200);
     assert_eq!(ask(world, app, "POST", &format!("/{name}/approve")).await.status, 200);
 }

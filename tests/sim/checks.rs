@@ -51,9 +51,9 @@ impl World {
                     "a leg is shown something else than the X dialled"
                 );
                 assert!(self.model.numbers.contains_key(&connect.display), "a leg is shown no X number");
-                Ok((connect.through.subscription, connect.callee))
+                Ok((connect.through.subscription.unwrap(), connect.callee))
             }
-            Route::Collect(_) => panic!("nobody here has an app of AXE"),
+            Route::Collect(_) | Route::Undecided(_) => panic!("nobody here has an app of AXE or X"),
             Route::Reject(reject) => Err(reject.cause),
         };
         let expected = self.model.route(caller, XNumber::new(called), self.now());

@@ -9,6 +9,7 @@ use privnum::control::SwitchControl;
 use privnum::domain::area::AreaTable;
 use privnum::domain::axb::AxbBind;
 use privnum::domain::binding::Terms;
+use privnum::domain::bulkhead::BulkheadLimits;
 use privnum::domain::call::CallId;
 use privnum::domain::command::{Command, Done, XChoice};
 use privnum::domain::customer::Mode;
@@ -18,7 +19,7 @@ use privnum::domain::number::{CallingParty, Pair};
 use privnum::domain::refusal::Refusal;
 use privnum::domain::route::CallSetup;
 use privnum::engine::job::{SettingChange, Unserved};
-use privnum::engine::{Engine, PushLimits, Running, Settings, start};
+use privnum::engine::{Engine, PushLimits, QuestionLimits, Running, Settings, start};
 use privnum::metrics::Metrics;
 use privnum::outbound::{Outbound, OutboundSettings};
 use privnum::recording::Recordings;
@@ -61,6 +62,10 @@ impl Live {
             ledger: RULES,
             schedule: Schedule::default(),
             push_limits: PushLimits { in_flight: 6, per_app: 4, ..PushLimits::default() },
+            call_questions: QuestionLimits {
+                timeout: Duration::from_secs(1),
+                seats: BulkheadLimits { in_all: 1, per_app: 1 },
+            },
             areas: AreaTable::default(),
             cdr_files: None,
         };
@@ -194,7 +199,7 @@ async fn while_a_commit_hangs_reads_go_on_and_what_waits_is_bounded_and_afterwar
     tokio::time::timeout(GIVE_UP, refused).await.expect("the inbox takes more than it may");
     let call = CallId::new("c").unwrap();
     let setup = CallSetup { caller: CallingParty::Withheld, called: Some(party(1)), extension: None };
-    assert!(live.engine().route(&call, setup).is_ok(), "routes come from memory");
+    assert!(live.engine().route(&call, setup).await.is_ok(), "routes come from memory");
     assert_eq!((live.bound(), live.disk.tables().bindings.len()), (0, 0));
 
     live.disk.thaw();

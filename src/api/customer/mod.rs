@@ -260,6 +260,7 @@ pub async fn bind(
         Mode::Ax => ax::bind_command(engine, fields)?,
         Mode::Axb => axb::bind_command(engine, fields)?,
         Mode::Axe => axe::bind_command(engine, app, fields)?,
+        Mode::X => return Err(Rejection::new(ResultCode::ApiNotAllowed)),
     };
     check_tones(engine, app, &command)?;
     let done = engine.command_on_behalf(who, app.no, command).await?;

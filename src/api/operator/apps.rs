@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::deliveries::attempt;
 use super::{Asked, Fault, OPERATOR, OperatorApi};
 use crate::api::json;
 use crate::domain::customer::{CallbackTls, CustomerApp};
@@ -55,7 +54,7 @@ impl OperatorApi {
     pub(super) async fn change_app(&self, key: &str, asked: Asked) -> Result<Reply, Fault> {
         asked.params.finish()?;
         let app = self.app(key)?;
-        let settings = app_patch(&asked.body)?;
+        let settings = app_patch(&asked.body, app.mode)?;
         check_tls(&tls_of(&settings))?;
         let change = AppChange::Set(settings);
         Ok(self.shown(&*self.engine.change_app(OPERATOR, app.no, change).await?))
@@ -91,7 +90,7 @@ impl OperatorApi {
         let shown = |push: TestPush| TestPushAnswer {
             setting: push.notice.setting,
             kind: push.notice.kind,
-            attempt: attempt(push.attempt),
+            attempt: push.attempt.into(),
         };
         Ok(json(200, &TestedAnswer { items: made.into_iter().map(shown).collect() }))
     }

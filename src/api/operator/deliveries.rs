@@ -5,7 +5,6 @@ use crate::api::json;
 use crate::domain::delivery::{NoticeKind, State};
 use crate::domain::id::RowKey;
 use crate::http::Reply;
-use crate::store::Attempt;
 use crate::store::query::{DeliveryDetail as StoredDelivery, DeliveryFilter, DeliveryRow};
 use crate::wire::operator::record::{
     AttemptAnswer, DeliveryAnswer, DeliveryDetail, LastPush, delivery_id, frozen_body,
@@ -38,7 +37,7 @@ impl OperatorApi {
         let StoredDelivery { row, attempts, body } = self.stored_delivery(id).await?;
         let detail = DeliveryDetail {
             delivery: self.delivery(&row),
-            attempts: attempts.into_iter().map(attempt).collect(),
+            attempts: attempts.into_iter().map(AttemptAnswer::from).collect(),
             body: frozen_body(&body),
         };
         Ok(json(200, &detail))
@@ -66,20 +65,6 @@ impl OperatorApi {
             failure: push.failure,
         });
         DeliveryAnswer::of(&row.delivery, &app, row.session.as_deref(), row.ended_at, row.stage, last_push)
-    }
-}
-
-pub(super) fn attempt(attempt: Attempt) -> AttemptAnswer {
-    let total = ("total".to_owned(), attempt.took_ms.into());
-    let parts = attempt.timings.into_iter().map(|(name, millis)| (name.into(), millis.into()));
-    AttemptAnswer {
-        at: format_rfc3339_millis(attempt.at),
-        url: attempt.url,
-        address: attempt.address,
-        status: attempt.status,
-        timings: parts.chain([total]).collect(),
-        answer: String::from_utf8_lossy(&attempt.answer).into_owned(),
-        failure: attempt.failure,
     }
 }
 

@@ -91,20 +91,21 @@ impl SwitchApi {
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;
         match request.path() {
-            ROUTE => self.route(&body),
+            ROUTE => self.route(&body).await,
             EVENTS => self.events(&body).await,
             RECORDINGS => self.recordings(&body).await,
             _ => self.number_status(&body).await,
         }
     }
 
-    fn route(&self, body: &[u8]) -> Result<Reply, Fault> {
+    async fn route(&self, body: &[u8]) -> Result<Reply, Fault> {
         let Some(question) = route_question(body) else { return Ok(json(200, &RouteAnswer::senseless())) };
-        let decision = self.engine.route(&question.call, question.setup())?;
+        let decision = self.engine.route(&question.call, question.setup()).await?;
         let ids = &self.engine.shared().origin.ids;
         let session = ids.session(question.call.expose());
         let app = decision.app.map(|app| self.engine.shared().registry.customers.by_no(app));
-        Ok(json(200, &RouteAnswer::of(&decision, &session, app.as_deref(), ids)))
+        let answer = RouteAnswer::of(&decision, &session, app.as_deref(), ids);
+        Ok(json(200, &answer.ok_or(Fault::Unavailable(None))?))
     }
 
     /// The sound of an approved tone file, by `appKey/name`. Neither has a character that needs an escape but

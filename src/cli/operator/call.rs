@@ -8,7 +8,7 @@ use super::Shell;
 use super::argument::{Period, number as global};
 use super::cdr::Cdr;
 use super::client::Query;
-use super::delivery::Delivery;
+use super::delivery::{Attempt, Delivery};
 use super::fault::Fault;
 use super::list::{Column, Listing, Paging};
 use super::output::{Details, plain};
@@ -73,6 +73,8 @@ pub(super) struct Call {
     #[serde(default)]
     pub(super) closed_by_sweeper: bool,
     pub(super) decision: Option<Decision>,
+    /// X mode: what the app was asked and answered.
+    question: Option<Attempt>,
     #[serde(default)]
     pub(super) events: Vec<Event>,
     recording: Option<Recording>,
@@ -151,6 +153,10 @@ async fn show(shell: &mut Shell, session_id: &str) -> Result<(), Fault> {
     if let Some(decision) = &call.decision {
         shell.out.line("")?;
         shell.out.details(&decision.details(&call))?;
+    }
+    if let Some(question) = &call.question {
+        shell.out.line("")?;
+        shell.out.details(&question.details_with("Question to the app", "answered"))?;
     }
     shell.out.line("\nEvents")?;
     if call.events.is_empty() {

@@ -238,8 +238,13 @@ impl Delivery {
 impl Attempt {
     /// Under a heading that begins with `what`.
     pub(super) fn details(&self, what: &str) -> Details {
+        self.details_with(what, "delivered")
+    }
+
+    /// The same with a word for what did not fail.
+    pub(super) fn details_with(&self, what: &str, success: &str) -> Details {
         let verdict = match &self.failure {
-            None => "delivered".to_owned(),
+            None => success.to_owned(),
             Some(failure) => format!("failed: {failure}"),
         };
         let status = self.status.map_or_else(|| "no answer".into(), |status| status.to_string());

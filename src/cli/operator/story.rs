@@ -21,6 +21,12 @@ fn course(call: &Call) -> String {
         let reason = decision.reason.as_deref().unwrap_or("no reason is known");
         return format!("The gateway rejected the call: {reason}.");
     }
+    if call.decision.as_ref().is_some_and(|decision| decision.action == "ask") {
+        return match call.state_code {
+            Some(code) => format!("The call ended before the app said where it goes. {}", state_code(code)),
+            None => "Where the call goes is for the app to say; its answer is not known.".into(),
+        };
+    }
     let answered = call.events.iter().any(|event| event.event == "answer");
     let course = match (call.state_code, answered) {
         (Some(code), true) => format!("The call was connected and answered. {}", state_code(code)),
@@ -128,6 +134,15 @@ mod tests {
         );
         let parked = of(&call(&json!({"state": "unannounced"})), &[], &[]);
         assert!(parked.contains("neither asked"), "{parked}");
+    }
+
+    #[test]
+    fn a_call_that_the_app_did_not_decide_is_told_as_such() {
+        let decision = json!({"at": "2026-01-02T03:04:05.000Z", "basis": "presumed", "action": "ask"});
+        let open = of(&call(&json!({"state": "open", "decision": decision})), &[], &[]);
+        assert!(open.starts_with("Where the call goes is for the app to say;"), "{open}");
+        let ended = of(&call(&json!({"stateCode": 7516, "decision": decision})), &[], &[]);
+        assert!(ended.starts_with("The call ended before the app said where it goes."), "{ended}");
     }
 
     #[test]

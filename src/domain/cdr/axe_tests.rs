@@ -44,7 +44,7 @@ fn collect() -> Route {
 
 fn connect(a_calls: bool) -> Route {
     let extension = Extension::parse("0042");
-    let through = Through { subscription: RowKey::floor(7), a_calls, extension, user_data: None };
+    let through = Through { subscription: Some(RowKey::floor(7)), a_calls, extension, user_data: None };
     Route::Connect(Box::new(Connect {
         callee: number(1),
         display: XNumber::new(number(999)),
@@ -52,6 +52,7 @@ fn connect(a_calls: bool) -> Route {
         max_duration: None,
         record: false,
         caller_tone: None,
+        callee_tone: None,
         record_tone: None,
         last_minute_tone: None,
     }))
@@ -71,6 +72,7 @@ fn call(mode: Mode, route: Route, events: Vec<CallEvent>) -> Call {
         mode: Some(mode),
         route,
         basis: Basis::Asked,
+        question: None,
     });
     call.events = events;
     call

@@ -15,10 +15,16 @@ fn connect(max_secs: Option<u64>) -> Route {
     Route::Connect(Box::new(Connect {
         callee: number(2),
         display: x(1),
-        through: Through { subscription: id(7), a_calls: true, extension: None, user_data: Some("u".into()) },
+        through: Through {
+            subscription: Some(id(7)),
+            a_calls: true,
+            extension: None,
+            user_data: Some("u".into()),
+        },
         max_duration: max_secs.map(Duration::from_secs),
         record: false,
         caller_tone: None,
+        callee_tone: None,
         record_tone: None,
         last_minute_tone: None,
     }))
@@ -39,6 +45,7 @@ fn call(route: Option<Route>, stages: &[(Stage, u64)], sip: Option<u16>, by: Opt
         mode: Some(Mode::Axb),
         route,
         basis: Basis::Asked,
+        question: None,
     });
     for &(stage, secs) in stages {
         let ends = stage == Stage::Released;
@@ -126,7 +133,7 @@ fn an_end_that_says_answered_makes_an_answered_cdr_even_without_the_answer_event
 #[test]
 fn a_cdr_waits_for_the_answer_event_until_its_patience_ends() {
     let waits = |stages: &[(Stage, u64)], sip, now| {
-        call(Some(connect(None)), stages, sip, None).waits_for_answer(PATIENCE, now)
+        call(Some(connect(None)), stages, sip, None).waits_until(PATIENCE, now).is_some()
     };
     let silent = [(Incoming, 0), (Outgoing, 1), (Released, 9)];
     // The end reached us at 10.

@@ -2,11 +2,13 @@
 
 mod axe;
 mod reject;
+mod reply;
 
 use std::time::Duration;
 
 use self::axe::route_axe;
 pub use self::reject::RejectCause;
+pub use self::reply::{Close, Forward, Lent, Reply, ReplyRefused, follow, forwarded};
 use super::binding::{Ax, Axb, Binding, Terms};
 use super::customer::{CustomerApp, Mode, NumberRecord};
 use super::extension::Extension;
@@ -46,6 +48,16 @@ pub enum Route {
     Collect(Collect),
     /// Refuse the call.
     Reject(Reject),
+    /// Nothing yet: memory alone cannot tell. The engine gets what is missing and decides again, so the switch is
+    /// never told this. A call keeps it while its answer is under way, or when that was lost in a crash.
+    Undecided(Undecided),
+}
+
+/// What memory alone cannot tell about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// X mode: what the customer answers when asked where the call goes (customer-api 7).
+    AskCustomer,
 }
 
 /// A call whose caller has to key an extension first.
@@ -64,7 +76,7 @@ pub struct Connect {
     pub callee: E164,
     /// What the callee sees.
     pub display: XNumber,
-    /// The binding that connects them.
+    /// The binding or the reply that connects them.
     pub through: Through,
     /// Longest call, counted from the answer; `None` = unlimited.
     pub max_duration: Option<Duration>,
@@ -72,17 +84,19 @@ pub struct Connect {
     pub record: bool,
     /// What the caller hears before the callee answers; `None` = ring-back.
     pub caller_tone: Option<Box<str>>,
+    /// What the callee hears first after answering; `None` = the caller.
+    pub callee_tone: Option<Box<str>>,
     /// Played before recording starts; only with `record`.
     pub record_tone: Option<Box<str>>,
     /// Played one minute before the longest call ends; only with `max_duration`.
     pub last_minute_tone: Option<Box<str>>,
 }
 
-/// The binding a call belongs to, connected or not: what its notices carry.
+/// What a call belongs to, connected or not: what its notices carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Through {
-    /// The binding.
-    pub subscription: BindingId,
+    /// The binding; `None` in X mode, where the customer's reply takes its place.
+    pub subscription: Option<BindingId>,
     /// Whether the party called A is the caller.
     pub a_calls: bool,
     /// AXE: the extension of the binding.
@@ -128,6 +142,7 @@ pub fn route(dialled: Option<Dialled<'_>>, setup: CallSetup<'_>, now: Timestamp)
         (_, Mode::Ax) => reject(RejectCause::NoAxBinding),
         (_, Mode::Axb) => reject(RejectCause::NoAxbBinding),
         (_, Mode::Axe) => route_axe(&AxeSlot::default(), app, caller, setup.extension, now),
+        (_, Mode::X) => Route::Undecided(Undecided::AskCustomer),
     }
 }
 
@@ -165,7 +180,7 @@ fn route_axb(binding: &Binding<Axb>, caller: E164) -> Route {
 
 fn through<R>(binding: &Binding<R>, a_calls: bool) -> Through {
     let user_data = binding.terms.extras().user_data.clone();
-    Through { subscription: binding.id, a_calls, extension: None, user_data }
+    Through { subscription: Some(binding.id), a_calls, extension: None, user_data }
 }
 
 fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
@@ -177,6 +192,7 @@ fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
         max_duration: terms.max_duration(),
         record: terms.record,
         caller_tone: caller_tone.clone(),
+        callee_tone: None,
         record_tone: extras.record_hint_tone.clone().filter(|_| terms.record),
         last_minute_tone: extras.last_minute_tone.clone().filter(|_| terms.max_duration().is_some()),
         through,
@@ -196,15 +212,15 @@ impl Route {
     pub const fn is_final(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Reject(_) => true,
-            Self::Collect(_) => false,
+            Self::Collect(_) | Self::Undecided(_) => false,
         }
     }
 
-    /// The binding the call belongs to, whether connected or refused.
+    /// What the call belongs to, whether connected or refused.
     pub const fn through(&self) -> Option<&Through> {
         match self {
             Self::Connect(connect) => Some(&connect.through),
-            Self::Collect(_) => None,
+            Self::Collect(_) | Self::Undecided(_) => None,
             Self::Reject(reject) => reject.through.as_ref(),
         }
     }

@@ -35,11 +35,19 @@ pub enum RejectCause {
     EmptyExtension,
     /// AXE: A dialled X, nobody called A through it lately, and no number is set for that.
     NobodyToCallBack,
+    /// X mode: the customer was asked where the call goes, and no answer with the right status came in time.
+    NoReply,
+    /// X mode: the customer's answer says nothing that can be done.
+    ReplyUnusable,
+    /// X mode: the customer's answer names a tone file that the app does not have.
+    ToneMissing,
+    /// X mode: the customer answered that the call is to end.
+    ClosedByCustomer,
 }
 
 impl RejectCause {
     /// Every cause, for tests and tables.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownNumber,
         Self::CallerUnusable,
         Self::NumberUnusable(NumberStatus::Suspended),
@@ -53,12 +61,20 @@ impl RejectCause {
         Self::NoAxeBinding,
         Self::EmptyExtension,
         Self::NobodyToCallBack,
+        Self::NoReply,
+        Self::ReplyUnusable,
+        Self::ToneMissing,
+        Self::ClosedByCustomer,
     ];
 
     /// The state code that the customer is told (callbacks 8).
     pub const fn state_code(self) -> StateCode {
         match self {
-            Self::UnknownNumber | Self::CallerUnusable | Self::NoAxbBinding => StateCode::NO_BINDING,
+            Self::UnknownNumber
+            | Self::CallerUnusable
+            | Self::NoAxbBinding
+            | Self::NoReply
+            | Self::ReplyUnusable => StateCode::NO_BINDING,
             Self::NumberUnusable(_) => StateCode::X_NOT_USABLE,
             Self::AppSuspended => StateCode::APP_SUSPENDED,
             Self::AccountFrozen => StateCode::ACCOUNT_FROZEN,
@@ -68,6 +84,8 @@ impl RejectCause {
             Self::NextCalleeExpired | Self::NobodyToCallBack => StateCode::NO_CALLBACK_RECORD,
             Self::NoAxeBinding => StateCode::NO_AXE_BINDING,
             Self::EmptyExtension => StateCode::EMPTY_EXTENSION,
+            Self::ToneMissing => StateCode::TONE_MISSING,
+            Self::ClosedByCustomer => StateCode::CLOSED_BY_CUSTOMER,
         }
     }
 
@@ -95,7 +113,16 @@ impl RejectCause {
             Self::NoAxeBinding => "noAxeBinding",
             Self::EmptyExtension => "emptyExtension",
             Self::NobodyToCallBack => "nobodyToCallBack",
+            Self::NoReply => "noReply",
+            Self::ReplyUnusable => "replyUnusable",
+            Self::ToneMissing => "toneMissing",
+            Self::ClosedByCustomer => "closedByCustomer",
         }
+    }
+
+    /// Whether what came of the question to the customer explains it.
+    pub const fn tells_of_question(self) -> bool {
+        matches!(self, Self::NoReply | Self::ReplyUnusable | Self::ToneMissing)
     }
 
     /// What of the app's own tone files the caller is to hear, if the app has set one.
@@ -111,7 +138,11 @@ impl RejectCause {
             | Self::AppSuspended
             | Self::AccountFrozen
             | Self::Direction
-            | Self::EmptyExtension => None,
+            | Self::EmptyExtension
+            | Self::NoReply
+            | Self::ReplyUnusable
+            | Self::ToneMissing
+            | Self::ClosedByCustomer => None,
         }
     }
 
@@ -139,6 +170,10 @@ impl RejectCause {
             Self::NoAxeBinding => format!("nothing is bound on {x} with the extension that {from} keyed"),
             Self::EmptyExtension => format!("{from} dialled {x} and keyed no extension"),
             Self::NobodyToCallBack => format!("{from} dialled {x}, but nobody called through it lately"),
+            Self::NoReply => format!("the app did not answer where the call to {x} goes"),
+            Self::ReplyUnusable => format!("the app's answer about the call to {x} cannot be used"),
+            Self::ToneMissing => format!("the app's answer about the call to {x} names a missing tone file"),
+            Self::ClosedByCustomer => format!("the app answered that the call to {x} is to end"),
         }
     }
 }

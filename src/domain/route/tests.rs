@@ -1,5 +1,6 @@
 use super::super::binding::{CallDirection, Expiry, Extras, NextCallee};
 use super::super::customer::NumberStatus;
+use super::super::id::RowKey;
 use super::super::sample::{app, at, ax, axb, id, just_before, number, record, slot, x};
 use super::*;
 
@@ -20,13 +21,13 @@ fn dial(mode: Mode, slot: Option<&XSlot>, caller: CallingParty, now: Timestamp) 
 
 /// Whom a call reaches, or why not, with the binding it belongs to.
 fn told(route: &Route) -> (Result<u64, RejectCause>, Option<u64>) {
-    let through = route.through().map(|through| through.subscription.get());
+    let through = route.through().and_then(|through| through.subscription).map(RowKey::get);
     match route {
         Route::Connect(connect) => {
             assert_eq!(connect.display, x(1), "a leg is shown X and nothing else");
             (Ok(connect.callee.word() - number(0).word()), through)
         }
-        Route::Collect(_) => panic!("AX and AXB ask for no digits"),
+        Route::Collect(_) | Route::Undecided(_) => panic!("AX and AXB are decided at once"),
         Route::Reject(reject) => (Err(reject.cause), through),
     }
 }
@@ -122,7 +123,13 @@ fn the_number_is_judged_before_the_app_and_the_app_before_the_caller() {
 #[test]
 fn every_cause_has_the_documented_state_code() {
     let codes = RejectCause::ALL.map(|cause| cause.state_code().number());
-    assert_eq!(codes, [8014, 8014, 8055, 8051, 7108, 8014, 8018, 8016, 8013, 8019, 8022, 8033, 8019]);
+    assert_eq!(
+        codes,
+        [
+            8014, 8014, 8055, 8051, 7108, 8014, 8018, 8016, 8013, 8019, 8022, 8033, 8019, 8014, 8014, 8006,
+            8017
+        ]
+    );
 }
 
 #[test]

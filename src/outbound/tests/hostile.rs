@@ -67,7 +67,7 @@ impl Body for Dripping {
 async fn a_body_that_comes_byte_by_byte_is_cut_at_the_deadline() {
     let body = Dripping(tokio::time::interval(Duration::from_secs(1)));
     let deadline = Instant::now() + Duration::from_millis(3_500);
-    let (answer, ended) = client().shared.read_answer(body, deadline).await;
+    let (answer, ended) = client().shared.settings.answer_limits().read_answer(body, deadline).await;
     assert_eq!(Instant::now(), deadline);
     assert_eq!((answer.text().as_str(), answer.whole, ended), ("xxxx", false, false));
 }
@@ -162,6 +162,7 @@ async fn an_answer_after_the_deadline_is_a_failure_that_says_when_it_came() {
     let place = Place::of(&url, &tls).unwrap();
     let in_time = Instant::now() + NEVER_MET;
     let mut seen = Seen {
+        limits: shared.settings.answer_limits(),
         began: Instant::now() - Duration::from_millis(11_950),
         connection: ConnectionUse::New,
         dialled: Dialled::default(),

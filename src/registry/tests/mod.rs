@@ -283,8 +283,8 @@ impl Run {
                 let setup = CallSetup { caller: dials, called: called_number, extension: None };
                 let decision = self.under.registry.decide(setup, Basis::Asked, self.now);
                 let found = match decision.route {
-                    Route::Connect(connect) => Ok((connect.through.subscription, connect.callee)),
-                    Route::Collect(_) => panic!("AX and AXB ask for no digits"),
+                    Route::Connect(connect) => Ok((connect.through.subscription.unwrap(), connect.callee)),
+                    Route::Collect(_) | Route::Undecided(_) => panic!("AX and AXB are decided at once"),
                     Route::Reject(reject) => Err(reject.cause),
                 };
                 assert_eq!(found, self.model.route(caller, called, self.now), "{caller} calls {called}");

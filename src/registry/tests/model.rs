@@ -59,6 +59,7 @@ impl Model {
             Mode::Axb => self.decide_axb(app.no, &asked.command, id, now),
             Mode::Ax => self.decide_ax(app.no, &asked.command, id, now),
             Mode::Axe => unreachable!("the model has no AXE; `tests/it/axe/` and the slot's own model do"),
+            Mode::X => unreachable!("nothing is bound in X mode"),
         }
     }
 

@@ -251,7 +251,7 @@ pub(crate) fn call(n: u64) -> Call {
             callee: number(2),
             display: x(n),
             through: Through {
-                subscription: key(7),
+                subscription: Some(key(7)),
                 a_calls: true,
                 extension: Extension::parse("0042"),
                 user_data: text("u"),
@@ -259,10 +259,12 @@ pub(crate) fn call(n: u64) -> Call {
             max_duration: Some(Duration::from_secs(3_600)),
             record: true,
             caller_tone: text("hello.wav"),
+            callee_tone: text("callee.wav"),
             record_tone: text("record.wav"),
             last_minute_tone: text("last.wav"),
         })),
         basis: Basis::Asked,
+        question: Some(Arc::new(attempt())),
     });
     call.events = vec![event("e-2", Stage::Answered), bare_event("e-1")];
     call.recording = Some(recording());
@@ -280,6 +282,7 @@ pub(crate) fn refused_call(n: u64, cause: RejectCause) -> Call {
         mode: Some(Mode::Ax),
         route: Route::Reject(Reject { cause, through: None, tone: text("sorry.wav") }),
         basis: Basis::Presumed,
+        question: None,
     });
     call
 }
@@ -346,6 +349,7 @@ pub(crate) fn cdr(secs: u64) -> Cdr {
         x: x(1),
         caller: CallingParty::Number(number(1)),
         destination: Some(number(2)),
+        display: Some(x(2)),
         direction: 1,
         subscription: Some(key(7)),
         extension: Extension::parse("0042"),
@@ -356,6 +360,7 @@ pub(crate) fn cdr(secs: u64) -> Cdr {
         answer: Some(at(13)),
         end: at(14),
         release: Release { state: StateCode::X_NOT_USABLE, fail_reason: 3, q850: 16, sip: 200 },
+        released_by: Some(ReleasedBy::Callee),
         recording: Some(recording()),
         swept: true,
         delivery: Some(key(secs + 1)),
@@ -370,6 +375,7 @@ pub(crate) fn bare_cdr(secs: u64) -> Cdr {
         x: x(2),
         caller: CallingParty::Withheld,
         destination: None,
+        display: None,
         subscription: None,
         extension: None,
         user_data: None,
@@ -379,6 +385,7 @@ pub(crate) fn bare_cdr(secs: u64) -> Cdr {
         answer: None,
         recording: None,
         swept: false,
+        released_by: None,
         ..cdr(secs)
     }
 }

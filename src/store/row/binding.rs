@@ -245,6 +245,7 @@ impl BindingColumns<'_> {
                 let axe = self.axe.take().and_then(|Json(document)| document.into_axe(self.a, extension));
                 Ok(AnyBinding::Axe(self.with(axe.ok_or(RowError::Unreadable("binding.axe"))?)))
             }
+            Mode::X => Err(RowError::Unreadable("binding.mode")),
         }
     }
 

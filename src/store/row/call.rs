@@ -1,12 +1,17 @@
 //! The rows of calls, of their events and of CDRs.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::column::Json;
 use super::{RowError, columns};
+use crate::domain::attempt::Attempt;
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
 use crate::domain::extension::Extension;
@@ -14,7 +19,7 @@ use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::recording::{Keeping, Recording};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
-use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
+use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through, Undecided};
 use crate::domain::time::Timestamp;
 
 columns! {
@@ -35,6 +40,7 @@ columns! {
         route: Option<Json<RouteDocument>>,
         recording: Option<Json<RecordingDocument>>,
         extension: Option<Extension>,
+        question: Option<Json<QuestionDocument>>,
     }
 }
 
@@ -83,6 +89,8 @@ columns! {
         swept: bool,
         delivery: Option<RowKey>,
         extension: Option<Extension>,
+        display: Option<XNumber>,
+        released_by: Option<ReleasedBy>,
     }
 }
 
@@ -99,6 +107,8 @@ pub(crate) enum RouteDocument {
         record: bool,
         #[serde(default)]
         caller_tone: Option<Box<str>>,
+        #[serde(default)]
+        callee_tone: Option<Box<str>>,
         #[serde(default)]
         record_tone: Option<Box<str>>,
         #[serde(default)]
@@ -118,6 +128,8 @@ pub(crate) enum RouteDocument {
         #[serde(default)]
         tone: Option<Box<str>>,
     },
+    /// X mode: what the customer answers is not known.
+    AskCustomer {},
 }
 
 impl From<&Route> for RouteDocument {
@@ -129,6 +141,7 @@ impl From<&Route> for RouteDocument {
                 max_duration_secs: connect.max_duration.map(|longest| longest.as_secs()),
                 record: connect.record,
                 caller_tone: connect.caller_tone.clone(),
+                callee_tone: connect.callee_tone.clone(),
                 record_tone: connect.record_tone.clone(),
                 last_minute_tone: connect.last_minute_tone.clone(),
             },
@@ -141,6 +154,7 @@ impl From<&Route> for RouteDocument {
                     _ => None,
                 },
             },
+            Route::Undecided(Undecided::AskCustomer) => Self::AskCustomer {},
         }
     }
 }
@@ -154,6 +168,7 @@ impl RouteDocument {
                 max_duration_secs,
                 record,
                 caller_tone,
+                callee_tone,
                 record_tone,
                 last_minute_tone,
             } => Some(Route::Connect(Box::new(Connect {
@@ -163,6 +178,7 @@ impl RouteDocument {
                 max_duration: max_duration_secs.map(Duration::from_secs),
                 record,
                 caller_tone,
+                callee_tone,
                 record_tone,
                 last_minute_tone,
             }))),
@@ -177,6 +193,7 @@ impl RouteDocument {
                 };
                 Some(Route::Reject(Reject { cause, through, tone }))
             }
+            Self::AskCustomer {} => Some(Route::Undecided(Undecided::AskCustomer)),
         }
     }
 }
@@ -222,6 +239,49 @@ impl From<RecordingDocument> for Recording {
     }
 }
 
+/// A question to a customer as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QuestionDocument {
+    at: u64,
+    url: Box<str>,
+    #[serde(default)]
+    address: Option<Box<str>>,
+    #[serde(default)]
+    status: Option<u16>,
+    took_ms: u32,
+    timings: Vec<(Box<str>, u32)>,
+    /// In Base64: it need not be a text.
+    answer: String,
+    #[serde(default)]
+    failure: Option<Box<str>>,
+}
+
+impl fmt::Debug for QuestionDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // There may be full numbers in the answer and a token in the URL.
+        f.debug_struct("QuestionDocument").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl From<&Attempt> for QuestionDocument {
+    fn from(question: &Attempt) -> Self {
+        let Attempt { at, url, address, status, took_ms, timings, answer, failure } = question.clone();
+        let answer = STANDARD.encode(answer);
+        Self { at: at.millis(), url, address, status, took_ms, timings, answer, failure }
+    }
+}
+
+impl From<QuestionDocument> for Attempt {
+    fn from(document: QuestionDocument) -> Self {
+        let QuestionDocument { at, url, address, status, took_ms, timings, answer, failure } = document;
+        // Written by us; if somebody changed it by hand, the call is worth more than what was answered.
+        let answer = STANDARD.decode(answer).unwrap_or_default().into();
+        let at = Timestamp::from_millis(at);
+        Self { at, url, address, status, took_ms, timings, answer, failure }
+    }
+}
+
 impl<'r> From<&'r Call> for CallColumns<'r> {
     fn from(call: &'r Call) -> Self {
         let decision = call.decision.as_ref();
@@ -236,12 +296,15 @@ impl<'r> From<&'r Call> for CallColumns<'r> {
             app: decision.and_then(|decision| decision.app),
             mode: decision.and_then(|decision| decision.mode),
             basis: decision.map(|decision| decision.basis),
-            subscription: through.map(|through| through.subscription),
+            subscription: through.and_then(|through| through.subscription),
             a_calls: through.map(|through| through.a_calls),
             user_data: through.and_then(|through| through.user_data.as_deref()).map(Cow::Borrowed),
             route: decision.map(|decision| Json((&decision.route).into())),
             recording: call.recording.as_ref().map(|recording| Json(recording.into())),
             extension: through.and_then(|through| through.extension),
+            question: decision
+                .and_then(|decision| decision.question.as_deref())
+                .map(|asked| Json(asked.into())),
         }
     }
 }
@@ -261,12 +324,8 @@ impl CallColumns<'_> {
     fn into_decision(self) -> Option<Decision> {
         let user_data = self.user_data.map(|text| Box::from(&*text));
         let extension = self.extension;
-        let through = match (self.subscription, self.a_calls) {
-            (Some(subscription), Some(a_calls)) => {
-                Some(Through { subscription, a_calls, extension, user_data })
-            }
-            _ => None,
-        };
+        let subscription = self.subscription;
+        let through = self.a_calls.map(|a_calls| Through { subscription, a_calls, extension, user_data });
         Some(Decision {
             at: self.decided_at?,
             caller: self.caller?,
@@ -275,6 +334,7 @@ impl CallColumns<'_> {
             mode: self.mode,
             route: self.route?.0.into_route(through)?,
             basis: self.basis?,
+            question: self.question.map(|Json(document)| Arc::new(document.into())),
         })
     }
 }
@@ -342,6 +402,8 @@ impl<'r> From<&'r Cdr> for CdrColumns<'r> {
             swept: cdr.swept,
             delivery: cdr.delivery,
             extension: cdr.extension,
+            display: cdr.display,
+            released_by: cdr.released_by,
         }
     }
 }
@@ -360,6 +422,8 @@ impl CdrColumns<'_> {
             x: self.x,
             caller: self.caller,
             destination: self.destination,
+            // Before version 7 of the schema the callee saw the number that was dialled.
+            display: self.display.or(self.destination.map(|_| self.x)),
             direction: self.direction,
             subscription: self.subscription,
             user_data: self.user_data.map(|text| Box::from(&*text)),
@@ -369,6 +433,7 @@ impl CdrColumns<'_> {
             answer: self.answer,
             end: self.ended_at,
             release,
+            released_by: self.released_by,
             recording: self.recording.map(|Json(document)| document.into()),
             swept: self.swept,
             delivery: self.delivery,

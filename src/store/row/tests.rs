@@ -1,12 +1,14 @@
 //! Whatever can be written is read back as it was.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::option;
 use proptest::prelude::*;
 
 use super::{BindingColumns, CallColumns, EventColumns, RowError, Value};
+use crate::domain::attempt::Attempt;
 use crate::domain::binding::{
     AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
     Terms, TimeUnit,
@@ -18,7 +20,7 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::{CallingParty, E164, Pair, XNumber};
 use crate::domain::recording::{Keeping, Recording};
 use crate::domain::release::ReleasedBy;
-use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through};
+use crate::domain::route::{Collect, Connect, Reject, RejectCause, Route, Through, Undecided};
 use crate::domain::time::Timestamp;
 
 /// Hands out the columns as a database would: nothing in them is borrowed from what was written.
@@ -136,7 +138,7 @@ fn binding() -> impl Strategy<Value = AnyBinding> {
 }
 
 fn through() -> impl Strategy<Value = Through> {
-    (key(), any::<bool>(), option::of(extension()), option::of(text())).prop_map(
+    (option::of(key()), any::<bool>(), option::of(extension()), option::of(text())).prop_map(
         |(subscription, a_calls, extension, user_data)| Through {
             subscription,
             a_calls,
@@ -153,7 +155,8 @@ fn cause() -> impl Strategy<Value = RejectCause> {
 }
 
 fn route() -> impl Strategy<Value = Route> {
-    let tones = (option::of(text()), option::of(text()), option::of(text()));
+    let tone = || option::of(text());
+    let tones = (tone(), tone(), tone(), tone());
     let connect = (number(), number(), through(), option::of(any::<u32>()), any::<bool>(), tones);
     let connect = connect.prop_map(|(callee, display, through, max_secs, record, tones)| {
         Route::Connect(Box::new(Connect {
@@ -163,23 +166,25 @@ fn route() -> impl Strategy<Value = Route> {
             max_duration: max_secs.map(|secs| Duration::from_secs(secs.into())),
             record,
             caller_tone: tones.0,
-            record_tone: tones.1,
-            last_minute_tone: tones.2,
+            callee_tone: tones.1,
+            record_tone: tones.2,
+            last_minute_tone: tones.3,
         }))
     });
     let reject = (cause(), option::of(through()), option::of(text()))
         .prop_map(|(cause, through, tone)| Route::Reject(Reject { cause, through, tone }));
     let collect =
         (option::of(text()), any::<u8>()).prop_map(|(tone, digits)| Route::Collect(Collect { tone, digits }));
-    prop_oneof![connect, reject, collect]
+    prop_oneof![connect, reject, collect, Just(Route::Undecided(Undecided::AskCustomer))]
 }
 
 fn decision() -> impl Strategy<Value = Decision> {
-    let mode = prop::sample::select(vec![Mode::Ax, Mode::Axb, Mode::Axe]);
+    let mode = prop::sample::select(vec![Mode::Ax, Mode::Axb, Mode::Axe, Mode::X]);
     let basis = prop::sample::select(vec![Basis::Asked, Basis::Presumed]);
     let owner = (option::of(any::<u32>()), option::of(mode));
-    (time(), party(), option::of(number()), owner, route(), basis).prop_map(
-        |(at, caller, called, (app, mode), route, basis)| Decision {
+    let question = option::of(question().prop_map(Arc::new));
+    (time(), party(), option::of(number()), owner, route(), basis, question).prop_map(
+        |(at, caller, called, (app, mode), route, basis, question)| Decision {
             at,
             caller,
             called,
@@ -187,6 +192,25 @@ fn decision() -> impl Strategy<Value = Decision> {
             mode,
             route,
             basis,
+            question,
+        },
+    )
+}
+
+fn question() -> impl Strategy<Value = Attempt> {
+    let timings = prop::collection::vec((text(), any::<u32>()), 0..3);
+    let answer = prop::collection::vec(any::<u8>(), 0..40);
+    let said = (option::of(text()), option::of(any::<u16>()), option::of(text()));
+    (time(), text(), any::<u32>(), timings, answer, said).prop_map(
+        |(at, url, took_ms, timings, answer, (address, status, failure))| Attempt {
+            at,
+            url,
+            address,
+            status,
+            took_ms,
+            timings,
+            answer: answer.into(),
+            failure,
         },
     )
 }

@@ -46,7 +46,7 @@ pub struct Drawn {
 pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp, Unusable> {
     let mut members = Members::of_body(body)?;
     let mode = members.required_text("mode")?;
-    let mode = Mode::from_word(&mode).ok_or_else(|| members.wrong("mode", "must be AX, AXB or AXE"))?;
+    let mode = Mode::from_word(&mode).ok_or_else(|| members.wrong("mode", "must be AX, AXB, AXE or X"))?;
     let key = members.text("appKey")?.unwrap_or(drawn.key);
     let key = AppKey::new(&key)
         .ok_or_else(|| members.wrong("appKey", "must be 1 to 128 letters, digits, -, _ and ."))?;
@@ -63,18 +63,33 @@ pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp,
     for setting in settings {
         setting.apply(&mut app);
     }
+    can_be_asked(mode, app.urls.call_status.as_deref())?;
     Ok(app)
 }
 
-/// Reads `PATCH /operator/v1/apps/{appKey}`.
-pub fn app_patch(body: &[u8]) -> Result<Vec<AppSetting>, Unusable> {
+/// Nothing is bound in X mode, so without an address to ask no call would go anywhere (callbacks 3).
+fn can_be_asked(mode: Mode, call_status_url: Option<&str>) -> Result<(), Unusable> {
+    if mode == Mode::X && call_status_url.is_none() {
+        return Err(Unusable::field("callStatusUrl", "is mandatory in X mode"));
+    }
+    Ok(())
+}
+
+/// Reads `PATCH /operator/v1/apps/{appKey}` of an app of this mode.
+pub fn app_patch(body: &[u8], mode: Mode) -> Result<Vec<AppSetting>, Unusable> {
     let members = Members::of_body(body)?;
     members.refuse(&["mode", "appKey"], "is fixed for ever")?;
     members.refuse(&["appSecret"], "cannot be chosen here; POST .../rotateSecret draws a new one")?;
     members.refuse(&["status"], "is changed by POST .../suspend and .../resume")?;
     members.refuse(&["frozen"], "is changed by POST .../freeze and .../unfreeze")?;
     members.refuse(&["oldSecretValidUntil", "createdAt"], "is only in answers")?;
-    settings(members)
+    let settings = settings(members)?;
+    for setting in &settings {
+        if let AppSetting::CallStatusUrl(url) = setting {
+            can_be_asked(mode, url.as_deref())?;
+        }
+    }
+    Ok(settings)
 }
 
 /// Every setting that is there. In the order of proto-docs/operator.md.
@@ -433,16 +448,17 @@ mod tests {
             (&"a chain".into(), &"an authority".into())
         );
         assert!(!shown.to_string().contains("a key") && !format!("{app:?}").contains("a key"));
-        let taken_away = app_patch(br#"{"callbackClientCert":null}"#).unwrap();
+        let taken_away = app_patch(br#"{"callbackClientCert":null}"#, Mode::Axb).unwrap();
         assert_eq!(taken_away, [AppSetting::ClientCertificate(None)]);
         let long = format!(r#"{{"callbackCa":"{}"}}"#, "x".repeat(PEM_BYTES_MAX + 1));
-        assert_eq!(app_patch(long.as_bytes()).unwrap_err().field.as_deref(), Some("callbackCa"));
+        assert_eq!(app_patch(long.as_bytes(), Mode::Axb).unwrap_err().field.as_deref(), Some("callbackCa"));
     }
 
     #[test]
     fn null_clears_in_a_patch_and_what_is_fixed_is_refused() {
         let patch =
-            app_patch(br#"{"cdrUrl":null,"flowLimitPerSecond":null,"authSchemes":["WSSE"]}"#).unwrap();
+            app_patch(br#"{"cdrUrl":null,"flowLimitPerSecond":null,"authSchemes":["WSSE"]}"#, Mode::Axb)
+                .unwrap();
         let expected = [
             AppSetting::CdrUrl(None),
             AppSetting::FlowLimitPerSecond(None),
@@ -453,9 +469,9 @@ mod tests {
             ["mode", "appKey", "appSecret", "status", "frozen", "oldSecretValidUntil", "createdAt", "other"]
         {
             let body = format!("{{\"{fixed}\":\"AX\"}}");
-            assert_eq!(app_patch(body.as_bytes()).unwrap_err().field.as_deref(), Some(fixed));
+            assert_eq!(app_patch(body.as_bytes(), Mode::Axb).unwrap_err().field.as_deref(), Some(fixed));
         }
-        assert_eq!(app_patch(b"{}"), Ok(Vec::new()));
+        assert_eq!(app_patch(b"{}", Mode::Axb), Ok(Vec::new()));
     }
 
     #[test]

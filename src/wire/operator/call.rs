@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::record::AttemptAnswer;
 use super::{number, party, time};
 use crate::domain::call::{Basis, Call, CallEvent, Decision, Stage};
 use crate::domain::customer::{CustomerApp, Mode};
@@ -11,7 +12,7 @@ use crate::domain::id::PublicIds;
 use crate::domain::number::XNumber;
 use crate::domain::recording::Recording;
 use crate::domain::release::ReleasedBy;
-use crate::domain::route::Route;
+use crate::domain::route::{Route, Undecided};
 use crate::wire::time_text::format_rfc3339_millis;
 
 /// One call in a list.
@@ -40,6 +41,7 @@ pub struct CallDetail {
     #[serde(flatten)]
     call: CallAnswer,
     decision: Option<DecisionAnswer>,
+    question: Option<AttemptAnswer>,
     events: Vec<EventAnswer>,
     recording: Option<RecordingAnswer>,
 }
@@ -103,7 +105,10 @@ impl CallAnswer {
             app_key: app.map(|app| app.key.to_string()),
             mode: decision.and_then(|decision| decision.mode).map(Mode::as_str),
             number: call.x().map(XNumber::expose),
-            subscription_id: call.through().map(|through| ids.subscription(through.subscription)),
+            subscription_id: call
+                .through()
+                .and_then(|through| through.subscription)
+                .map(|id| ids.subscription(id)),
             caller: caller.and_then(party),
             called: number(called),
             callee: match decision.map(|decision| &decision.route) {
@@ -129,6 +134,11 @@ impl CallDetail {
         Self {
             call: CallAnswer::of(call, app, ids),
             decision: call.decision.as_ref().map(decision),
+            question: call
+                .decision
+                .as_ref()
+                .and_then(|decision| decision.question.as_deref())
+                .map(|question| question.clone().into()),
             events: call.events.iter().map(event).collect(),
             recording: call.recording.as_ref().map(recording),
         }
@@ -159,11 +169,12 @@ fn decision(decision: &Decision) -> DecisionAnswer {
             ..answer
         },
         Route::Collect(_) => DecisionAnswer { action: "collect", ..answer },
+        Route::Undecided(Undecided::AskCustomer) => DecisionAnswer { action: "ask", ..answer },
         Route::Reject(reject) => DecisionAnswer {
             action: "reject",
             cause: Some(reject.cause.as_str()),
             state_code: Some(reject.cause.state_code().number()),
-            reason: Some(reject.cause.in_words(decision.caller, decision.called.map(XNumber::new))),
+            reason: decision.reason(),
             ..answer
         },
     }

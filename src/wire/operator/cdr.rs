@@ -6,6 +6,7 @@ use super::{number, party, time};
 use crate::domain::call::Cdr;
 use crate::domain::customer::CustomerApp;
 use crate::domain::id::PublicIds;
+use crate::domain::number::XNumber;
 use crate::domain::time::Timestamp;
 use crate::wire::callback::icid;
 use crate::wire::time_text::format_rfc3339_millis;
@@ -95,7 +96,7 @@ impl CdrAnswer {
             subscription_id: cdr.subscription.map(|id| ids.subscription(id)),
             caller_num: party(cdr.caller),
             callee_num: cdr.x.expose(),
-            fwd_display_num: cdr.destination.map(|_| cdr.x.expose()),
+            fwd_display_num: cdr.display.map(XNumber::expose),
             fwd_dst_num: number(cdr.destination),
             call_in_time: time(cdr.call_in),
             fwd_start_time: time(cdr.forward_start),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::time;
+use crate::domain::attempt::Attempt;
 use crate::domain::ban::Ban;
 use crate::domain::call::Stage;
 use crate::domain::customer::CustomerApp;
@@ -78,7 +79,7 @@ pub struct DeliveryDetail {
     pub body: Box<RawValue>,
 }
 
-/// One push.
+/// One push, or one question.
 #[derive(Debug, Serialize)]
 #[expect(missing_docs, reason = "the members are those of proto-docs/operator.md")]
 pub struct AttemptAnswer {
@@ -89,6 +90,22 @@ pub struct AttemptAnswer {
     pub timings: serde_json::Map<String, serde_json::Value>,
     pub answer: String,
     pub failure: Option<Box<str>>,
+}
+
+impl From<Attempt> for AttemptAnswer {
+    fn from(attempt: Attempt) -> Self {
+        let total = ("total".to_owned(), attempt.took_ms.into());
+        let parts = attempt.timings.into_iter().map(|(name, millis)| (name.into(), millis.into()));
+        Self {
+            at: format_rfc3339_millis(attempt.at),
+            url: attempt.url,
+            address: attempt.address,
+            status: attempt.status,
+            timings: parts.chain([total]).collect(),
+            answer: String::from_utf8_lossy(&attempt.answer).into_owned(),
+            failure: attempt.failure,
+        }
+    }
 }
 
 /// One test push: which setting holds the URL, and what came of it.

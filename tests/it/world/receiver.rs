@@ -47,6 +47,10 @@ pub enum Reaction {
     Hang(Arc<Semaphore>),
     /// Closes the connection without an answer.
     Close,
+    /// Answers questions with 200 and this body, and everything else with 200 alone.
+    Decide(String),
+    /// Sends these bytes, whatever they are, and then the second text again and again until nobody reads any more.
+    Bytes(Vec<u8>, &'static str),
 }
 
 #[derive(Debug, Default)]
@@ -123,14 +127,17 @@ async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
     let mut unread = Vec::new();
     while let Some(push) = read_push(&mut stream, &mut unread).await {
         let reaction = desk.reactions.lock().unwrap().get(&push.path).cloned();
+        let asks = push.body.contains(r#""notifyMode":"Block""#) && push.body.contains("callin");
         desk.pushes.lock().unwrap().push_back(push);
         desk.arrived.notify_waiters();
         let (status, body) = match reaction.unwrap_or(Reaction::Answer(200, "")) {
-            Reaction::Answer(status, body) => (status, body),
+            Reaction::Answer(status, body) => (status, body.to_owned()),
             Reaction::Hang(release) => {
                 release.acquire().await.unwrap().forget();
-                (200, "")
+                (200, String::new())
             }
+            Reaction::Decide(body) => (200, if asks { body } else { String::new() }),
+            Reaction::Bytes(first, again) => return flood(&mut stream, &first, again).await,
             Reaction::Close => return,
         };
         let answer = format!("HTTP/1.1 {status} Told\r\nContent-Length: {}\r\n\r\n{body}", body.len());
@@ -138,6 +145,15 @@ async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
             return;
         }
     }
+}
+
+/// Writes until the other side has had enough; with nothing to repeat, until it closes.
+async fn flood(stream: &mut TcpStream, first: &[u8], again: &str) {
+    let mut written = stream.write_all(first).await;
+    while written.is_ok() && !again.is_empty() {
+        written = stream.write_all(again.as_bytes()).await;
+    }
+    drop(stream.read(&mut [0]).await);
 }
 
 async fn read_push(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Pushed> {

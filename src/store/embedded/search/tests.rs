@@ -201,6 +201,7 @@ proptest! {
             let mut cdr = sample::bare_cdr(secs);
             cdr.caller = CallingParty::Number(number(caller));
             cdr.destination = Some(number(destination));
+            cdr.display = Some(cdr.x);
             cdr.x = x(lent);
             cdr.answer = answered.then(|| at(1));
             store.commit(&Batch { writes: vec![Write::Cdr(Box::new(cdr.clone()))] }).unwrap();
