@@ -3,13 +3,15 @@
 import socket
 import struct
 import subprocess
+import time
+import uuid
 
 
 class Capture:
     """tcpdump on the loopback interface, from start to stop."""
 
     def __init__(self, file, addresses):
-        self.file = file
+        self.file, self.address = file, addresses[0]
         wanted = " or ".join(f"host {address}" for address in addresses)
         self.process = subprocess.Popen(
             ["tcpdump", "-i", "lo", "--immediate-mode", "-U", "-n", "-B", "16384", "-w", str(file), f"udp and ({wanted})"],
@@ -22,6 +24,14 @@ class Capture:
         return sum(text.startswith(start) for _, _, text in packets(self.file))
 
     def stop(self):
+        # What tcpdump has not read yet when it ends is lost. A packet of our own shows that it has come so far.
+        last = uuid.uuid4().bytes
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            end = time.monotonic() + 10
+            while last not in self.file.read_bytes()[-65536:]:
+                assert time.monotonic() < end, "tcpdump does not see our packets"
+                sender.sendto(last, (self.address, 9))
+                time.sleep(0.05)
         self.process.terminate()
         self.process.wait(10)
         return list(packets(self.file))
