@@ -14,6 +14,13 @@ import urllib.request
 import uuid
 
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_):
+        return None
+
+
 class Application:
     """One app of the gateway, by its key and secret."""
 
@@ -71,6 +78,15 @@ class Application:
 
     def stop_call(self, session):
         return self.ask("POST", "/rest/httpsessions/callStop/v2.0", body={"sessionid": session, "signal": "call_stop"})
+
+    def recording_link(self, domain, name):
+        """Where a recording can be fetched, or nothing while there is none."""
+        query = urllib.parse.urlencode({"recordDomain": domain, "fileName": name})
+        request = urllib.request.Request(f"{self.base}/rest/provision/voice/record/v1.0?{query}", headers=self.headers())
+        try:
+            urllib.request.build_opener(Stay).open(request, timeout=10)
+        except urllib.error.HTTPError as answer:
+            return answer.headers["Location"] if answer.code == 301 else None
 
     def bind_axe(self, a, x, extension):
         status, answer = self.ask("POST", "/rest/caas/extendnumber/v1.0",

@@ -14,6 +14,7 @@ import time
 import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+MEDIA = REPOSITORY / "deploy/kamailio/media"
 # Parts of the suite that run at the same time have a network each.
 NET = "127.0." + os.environ.get("PRIVNUM_SIP_NET", "0")
 CALLER, CALLEE = f"{NET}.20", f"{NET}.30"
@@ -44,9 +45,10 @@ class Lab:
         self.processes = {}
         self.ports = {name: free_port(GATEWAY) for name in ("customer", "switch", "operator")}
         self.control = free_port(CALLER_SIDE)
-        self.ng = free_port(RELAY)
+        self.ng, self.tones = free_port(RELAY), free_port(RELAY)
         self.tokens = {name: secrets.token_hex(16) for name in ("switch", "operator")}
         self.socket = self.folder / "redis.sock"
+        self.spool = self.folder / "recordings"
 
     def __enter__(self):
         try:
@@ -54,6 +56,7 @@ class Lab:
             self.start_rtpengine()
             self.start_gateway()
             self.start_kamailio()
+            self.start_media()
         except BaseException:
             self.stop_all()
             self.print_logs(sys.stderr)
@@ -98,7 +101,7 @@ class Lab:
                     os.kill(int(entry.name), 9)
 
     def stop_all(self):
-        for name in ("kamailio", "gateway", "rtpengine", "redis"):
+        for name in ("kamailio", "tones", "recorder", "gateway", "rtpengine", "redis"):
             self.stop(name)
 
     def start_redis(self):
@@ -111,12 +114,39 @@ class Lab:
         return done.stdout.strip()
 
     def start_rtpengine(self):
+        self.spool.mkdir(exist_ok=True)
         self.run("rtpengine", ["rtpengine", "--config-file=none", "--table=-1", f"--interface={RELAY}",
                                f"--listen-ng={RELAY}:{self.ng}",
                                f"--listen-cli={RELAY}:{free_port(RELAY)}",
                                "--foreground", "--log-stderr", "--log-level=3", "--delete-delay=0",
-                               "--port-min=30000", "--port-max=39999"])
+                               f"--recording-dir={self.spool}", "--recording-method=pcap",
+                               "--recording-format=raw", "--port-min=30000", "--port-max=39999"])
         wait_for("rtpengine", lambda: self.answers_ping())
+
+    def start_media(self):
+        token = self.folder / "switch.token"
+        token.write_text(self.tokens["switch"])
+        (self.folder / "own-tones").mkdir()
+        self.start_recorder()
+        self.run("tones", ["python3", str(MEDIA / "tones.py"), "--listen", f"{RELAY}:{self.tones}", "--cache",
+                           str(self.folder / "tones"), "--own", str(self.folder / "own-tones"), *self.of_gateway()])
+        wait_for("the tones", lambda: self.answers(f"http://{RELAY}:{self.tones}/any/none"))
+
+    def start_recorder(self):
+        self.run("recorder", ["python3", str(MEDIA / "recorder.py"), "--spool", str(self.spool), *self.of_gateway()])
+
+    def of_gateway(self):
+        return ["--gateway", f"http://{GATEWAY}:{self.ports['switch']}", "--token-file", str(self.folder / "switch.token")]
+
+    @staticmethod
+    def answers(url):
+        try:
+            urllib.request.urlopen(url, timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def answers_ping(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -142,6 +172,8 @@ token = "{self.tokens['operator']}"
 [switch]
 token = "{self.tokens['switch']}"
 control_url = "http://{CALLER_SIDE}:{self.control}"
+[recording]
+public_url = "http://{GATEWAY}:{self.ports['customer']}"
 [callback]
 allow_networks = ["127.0.0.0/8"]
 [allocation]
@@ -179,6 +211,7 @@ quarantine_secs = 0
             "TRUNK_OUT": f"{CALLEE}:{SIP}", "GATEWAY": f"{GATEWAY}:{self.ports['switch']}",
             "GATEWAY_TOKEN": self.tokens["switch"], "REDIS_SOCKET": str(self.socket),
             "RTPENGINE": f"udp:{RELAY}:{self.ng}", "RING_MS": str(RING_MS), "SETUP_MS": "2000",
+            "TONES": f"{RELAY}:{self.tones}", "LAST_MINUTE": "118",
         }
         for word, value in values.items():
             text, count = re.subn(rf'(?m)^(#!substdef "!SITE_{word}!).*(!g")$', lambda m: m[1] + value + m[2], text)
@@ -199,16 +232,16 @@ quarantine_secs = 0
             except OSError:
                 return False
 
-    def operator(self, method, path, body=None):
-        return self.ask("operator", method, path, body)
+    def operator(self, method, path, body=None, raw=None):
+        return self.ask("operator", method, path, body, raw)
 
     def switch(self, path, body):
         return self.ask("switch", "POST", path, body)
 
-    def ask(self, listener, method, path, body):
+    def ask(self, listener, method, path, body, raw=None):
         request = urllib.request.Request(
             f"http://{GATEWAY}:{self.ports[listener]}/{listener}/v1/{path}", method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=raw if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.tokens[listener]}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)

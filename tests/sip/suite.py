@@ -17,6 +17,7 @@ import capture
 import faults
 import lab
 import limits
+import media
 import phones
 from cases import CALLS, PARTS, check, chosen
 from customer import Application, Receiver
@@ -160,7 +161,7 @@ class Suite:
 
 
 # Parts beside those of cases.py: functions that return their problems, named by their doc string.
-OTHERS = {"limits": [limits.maximum_duration], "faults": faults.ALL}
+OTHERS = {"limits": [limits.maximum_duration], "faults": faults.ALL, "media": media.ALL}
 
 
 def run(privnum, use, mutate=None):
