@@ -1,10 +1,13 @@
 """What reached each phone, read back from the packet capture, and the search for what should not have."""
 
+import collections
 import socket
 import struct
 import subprocess
 import time
 import uuid
+
+Message = collections.namedtuple("Message", "at source destination text")
 
 
 class Capture:
@@ -21,7 +24,7 @@ class Capture:
 
     def count(self, start):
         """How many messages so far that begin with `start`."""
-        return sum(text.startswith(start) for _, _, text in packets(self.file))
+        return sum(message.text.startswith(start) for message in messages(self.file))
 
     def stop(self):
         # What tcpdump has not read yet when it ends is lost. A packet of our own shows that it has come so far.
@@ -34,16 +37,16 @@ class Capture:
                 time.sleep(0.05)
         self.process.terminate()
         self.process.wait(10)
-        return list(packets(self.file))
+        return list(messages(self.file))
 
 
-def packets(file):
-    """(source address, destination address, text of a SIP message) of each UDP packet that carries one."""
+def messages(file):
+    """Each UDP packet that carries a SIP message, with its time in seconds."""
     with open(file, "rb") as capture:
         head = capture.read(24)
         order = "<" if head[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
         while record := capture.read(16):
-            length = struct.unpack(order + "4I", record)[2]
+            seconds, micros, length, _ = struct.unpack(order + "4I", record)
             frame = capture.read(length)
             if len(frame) < length:
                 return
@@ -52,13 +55,13 @@ def packets(file):
             payload = ip[start:]
             if b"SIP/2.0" in payload[:400]:
                 source, destination = (socket.inet_ntoa(ip[at:at + 4]) for at in (12, 16))
-                yield source, destination, payload.decode("utf-8", "replace")
+                yield Message(seconds + micros / 1e6, source, destination, payload.decode("utf-8", "replace"))
 
 
 def leaks(seen, pairs, caller_address, callee_address):
     """Lines of SIP messages that showed a party the other's number or address."""
     found = []
-    for source, destination, text in seen:
+    for _, source, destination, text in seen:
         if source in (caller_address, callee_address):
             continue
         for a, b in pairs:

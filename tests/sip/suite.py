@@ -17,6 +17,7 @@ import capture
 import faults
 import lab
 import limits
+import load
 import media
 import phones
 from cases import CALLS, PARTS, check, chosen
@@ -205,6 +206,8 @@ def run_broken(privnum):
 def run_part(privnum, part, only):
     if part == "broken":
         return [] if only else run_broken(privnum)
+    if part == "load":
+        return run(privnum, load.run)
     if part in OTHERS:
         named = [each for each in OTHERS[part] if only in each.__doc__]
         return run(privnum, run_each(named)) if named else []
@@ -224,9 +227,10 @@ def main():
         json.dump(run_part(privnum, part, only), sys.stdout)
         return 0
     privnum, only = sys.argv[1], " ".join(sys.argv[2:])
+    parts = ["load"] if only == "load" else [*PARTS, *OTHERS, "broken"]
     running = [subprocess.Popen([sys.executable, __file__, privnum, only], stdout=subprocess.PIPE, text=True,
                                 env=os.environ | {"PRIVNUM_SIP_PART": part, "PRIVNUM_SIP_NET": str(net)})
-               for net, part in enumerate([*PARTS, *OTHERS, "broken"])]
+               for net, part in enumerate(parts)]
     rows = []
     for part in running:
         output = part.communicate()[0]
