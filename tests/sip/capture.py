@@ -17,14 +17,19 @@ class Capture:
         self.file, self.address = file, addresses[0]
         wanted = " or ".join(f"host {address}" for address in addresses)
         self.process = subprocess.Popen(
-            ["tcpdump", "-i", "lo", "--immediate-mode", "-U", "-n", "-B", "16384", "-w", str(file), f"udp and ({wanted})"],
+            ["tcpdump", "-i", "lo", "--immediate-mode", "-U", "-n", "-B", "16384", "-w", str(file), f"(udp or tcp) and ({wanted})"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         # tcpdump says on stderr that it listens.
         self.process.stderr.readline()
 
-    def count(self, start):
-        """How many messages so far that begin with `start`."""
-        return sum(message.text.startswith(start) for message in messages(self.file))
+    def cancelled(self):
+        """How many calls the callers have called off so that the switch knows: it has answered, or was told twice."""
+        told = collections.Counter()
+        for message in messages(self.file):
+            lines = message.text.split("\r\n")
+            if any(line.startswith("CSeq:") and line.endswith("CANCEL") for line in lines):
+                told[next(line for line in lines if line.startswith("Call-ID:"))] += 1
+        return sum(count >= 2 for count in told.values())
 
     def stop(self):
         # What tcpdump has not read yet when it ends is lost. A packet of our own shows that it has come so far.
@@ -41,7 +46,7 @@ class Capture:
 
 
 def messages(file):
-    """Each UDP packet that carries a SIP message, with its time in seconds."""
+    """Each packet that begins with a SIP message, with its time in seconds."""
     with open(file, "rb") as capture:
         head = capture.read(24)
         order = "<" if head[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
@@ -51,8 +56,9 @@ def messages(file):
             if len(frame) < length:
                 return
             ip = frame[14:]
-            start = (ip[0] & 15) * 4 + 8
-            payload = ip[start:]
+            start = (ip[0] & 15) * 4
+            head = 8 if ip[9] == socket.IPPROTO_UDP else (ip[start + 12] >> 4) * 4
+            payload = ip[start + head:]
             if b"SIP/2.0" in payload[:400]:
                 source, destination = (socket.inet_ntoa(ip[at:at + 4]) for at in (12, 16))
                 yield Message(seconds + micros / 1e6, source, destination, payload.decode("utf-8", "replace"))

@@ -34,6 +34,8 @@ class Case:
     # Once each call rings, or is talked ("alerting", "answer"): "stop" it, "unbind" it, let its binding "expire".
     midway: str = ""
     stage: str = ""
+    # How the caller's phone speaks SIP: by UDP, or by "TCP" or "TLS".
+    by: str = ""
     # The gateway is "away" for the whole case, or it "hangs" until the callers have given up.
     gateway: str = ""
 
@@ -72,6 +74,11 @@ AXB = [
     *along("A calls B", mode="AXB"),
     *along("B calls A", mode="AXB", direction=0, a_dials=False),
     Case("AXB", "callee poses as the caller", "a_hangs_up", "b_poses_as_caller", TALKED, 0),
+    Case("AXB", "caller holds", "a_holds", "b_is_held", TALKED, 0),
+    Case("AXB", "callee holds", "a_is_held", "b_holds", TALKED, 0),
+    Case("AXB", "caller by TCP hangs up", "a_hangs_up", "b_answers", TALKED, 0, by="TCP"),
+    Case("AXB", "callee hangs up on a caller by TCP", "a_waits", "b_hangs_up", TALKED, 0, by="TCP"),
+    Case("AXB", "caller by TLS hangs up", "a_hangs_up", "b_answers", TALKED, 0, by="TLS"),
     Case("AXB", "number does not exist", "a_gets_404", "b_does_not_exist", TRIED, 8100),
     Case("AXB", "switched off", "a_gets_480", "b_is_off", TRIED, 8104),
     Case("AXB", "redirected", "a_gets_480", "b_redirects", TRIED, 8103),

@@ -6,10 +6,13 @@ import os
 import pathlib
 import re
 import secrets
+import select
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -201,6 +204,9 @@ quarantine_secs = 0
         if self.mutate:
             self.mutate(self.folder)
         (self.folder / "run").mkdir(exist_ok=True)
+        if not (self.folder / "cert.pem").exists():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+                            "-subj", "/CN=switch", "-days", "2"], cwd=self.folder, check=True, capture_output=True)
         self.run("kamailio", ["kamailio", "-f", str(self.folder / "kamailio.cfg"), "-DD", "-E", "-m", "128", "-M", "8",
                               "-Y", str(self.folder / "run"), "-P", str(self.folder / "kamailio.pid")])
         wait_for("Kamailio", lambda: self.answers_options())
@@ -210,12 +216,17 @@ quarantine_secs = 0
         values = {
             "TRUNK_OUT": f"{CALLEE}:{SIP}", "GATEWAY": f"{GATEWAY}:{self.ports['switch']}",
             "GATEWAY_TOKEN": self.tokens["switch"], "REDIS_SOCKET": str(self.socket),
+            "CERTIFICATE": str(self.folder / "cert.pem"), "KEY": str(self.folder / "key.pem"),
             "RTPENGINE": f"udp:{RELAY}:{self.ng}", "RING_MS": str(RING_MS), "SETUP_MS": "2000",
             "TONES": f"{RELAY}:{self.tones}", "LAST_MINUTE": "118",
         }
         for word, value in values.items():
             text, count = re.subn(rf'(?m)^(#!substdef "!SITE_{word}!).*(!g")$', lambda m: m[1] + value + m[2], text)
             assert count == 1, word
+        for line in ("listen=tcp:127.0.0.10:5060", "enable_tls=yes", "listen=tls:127.0.0.10:5061"):
+            assert f"# {line}" in text, line
+            text = text.replace(f"# {line}", line)
+        text = text.replace("##!define SITE_TLS", "#!define SITE_TLS")
         text = text.replace("listen=tcp:127.0.0.10:8060", f"listen=tcp:{CALLER_SIDE}:{self.control}")
         return text.replace("127.0.0.", f"{NET}.").replace("127[.]0[.]0[.]", "127[.]0[.]")
 
@@ -259,6 +270,36 @@ def tell(call_id):
                       "CSeq: 1 NOTIFY\r\nMax-Forwards: 10\r\nContent-Length: 0\r\n\r\n").encode(), (CALLEE, SIP))
 
 
+class Tunnel:
+    """Takes TCP connections and carries them on to Kamailio by TLS: Debian's sipp speaks none."""
+
+    def __init__(self):
+        self.listener = socket.create_server((CALLER, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        while True:
+            plain, _ = self.listener.accept()
+            server = socket.create_connection((CALLER_SIDE, SIP + 1), source_address=(CALLER, 0))
+            threading.Thread(target=self.carry, args=(plain, context.wrap_socket(server)), daemon=True).start()
+
+    def carry(self, plain, encrypted):
+        # What can be read of TLS may be its own business and no data for us.
+        encrypted.setblocking(False)
+        with plain, encrypted:
+            while True:
+                for ready in select.select([plain, encrypted], [], [])[0]:
+                    try:
+                        data = ready.recv(65536)
+                    except ssl.SSLWantReadError:
+                        continue
+                    if not data:
+                        return
+                    (encrypted if ready is plain else plain).sendall(data)
+
 class Phones:
     """One run of sipp on each side."""
 
@@ -270,21 +311,28 @@ class Phones:
         return self.start(f"callee-{scenario}", ["sipp", "-sf", f"{scenario}.xml", "-i", CALLEE, "-p", str(SIP), "-mi",
                                                  CALLEE, "-mp", "7100", "-m", str(count), *more])
 
-    def caller(self, scenario, callers, rate=10, more=()):
+    def caller(self, scenario, callers, rate=10, to=f"{CALLER_SIDE}:{SIP}", more=()):
         """`callers`: (caller's digits, dialled digits) for each call."""
         rows = "SEQUENTIAL\n" + "".join(f"{a};{x}\n" for a, x in callers)
         (self.folder / "callers.csv").write_text(rows)
-        return self.start(f"caller-{scenario}", ["sipp", f"{CALLER_SIDE}:{SIP}", "-sf", f"{scenario}.xml", "-inf",
+        return self.start(f"caller-{scenario}", ["sipp", to, "-sf", f"{scenario}.xml", "-inf",
                                                  "callers.csv", "-i", CALLER, "-p", str(SIP), "-mi", CALLER, "-mp",
                                                  "7000", "-m", str(len(callers)), "-r", str(rate), *more])
 
     def start(self, name, command):
         log = open(self.folder / f"{name}.log", "wb")
-        process = subprocess.Popen([*command, "-nostdin", "-timeout", "100", "-trace_err", "-error_file",
+        process = subprocess.Popen([*command, "-nostdin", "-timeout", "90", "-trace_err", "-error_file",
                                     str(self.folder / f"{name}.err")],
                                    cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.running.append(process)
         return process
+
+    def has_done(self, process, seconds):
+        """Whether the phone has made all its calls as it should."""
+        try:
+            return process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def end(self):
         for process in self.running:

@@ -19,7 +19,7 @@ def maximum_duration(suite):
     try:
         sipp.callee("b_answers", 2)
         caller = sipp.caller("a_waits", [(a, x), (c, suite.ax_x[0])])
-        problems = [] if caller.wait(100) == 0 else ["the caller's phone failed, see its log"]
+        problems = [] if sipp.has_done(caller, 100) else ["the caller's phone failed, see its log"]
         _, cdrs = suite.receiver.calls(2, 20)
     finally:
         sipp.end()

@@ -26,7 +26,7 @@ def calls(suite, pairs, rate, count):
     try:
         sipp.callee("b_answers", count)
         caller = sipp.caller("a_hangs_up", [(pairs[n % PEOPLE][0], suite.axb_x) for n in range(count)], rate)
-        problems = [] if caller.wait(120) == 0 else ["the caller's phone failed, see its log"]
+        problems = [] if sipp.has_done(caller, 120) else ["the caller's phone failed, see its log"]
         problems += complete(suite, count, TALKED)
     finally:
         sipp.end()

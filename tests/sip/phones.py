@@ -24,9 +24,18 @@ i={me}
 e={me}@[local_ip]
 p=+{me}
 c=IN IP[media_ip_type] [media_ip]
+k=uri:sip:{me}@[local_ip]
 t=0 0
+a=tool:phone of {me}
+a=X-number:{me}
 m=audio [media_port] RTP/AVP 8
-a=rtpmap:8 PCMA/8000"""
+i={me}
+a=rtpmap:8 PCMA/8000
+a=ssrc:1 cname:{me}@[local_ip]
+a=source-filter: incl IN IP4 * [local_ip]
+a=candidate:1 1 UDP 1 [local_ip] 7000 typ host
+a=label:{me}
+a=sendrecv"""
 
 
 CALLER = "[field0]"
@@ -46,7 +55,7 @@ Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 {TO_X}
 Call-ID: {CALLER}///[call_id]
 CSeq: 1 INVITE
-Contact: "{CALLER}" <sip:{CALLER}@[local_ip]:[local_port]>
+Contact: "{CALLER}" <sip:{CALLER}@[local_ip]:[local_port];transport=[transport]>
 P-Preferred-Identity: <sip:{CALLER}@[local_ip]>
 Diversion: <sip:{CALLER}@[local_ip]>;reason=unconditional
 History-Info: <sip:{CALLER}@[local_ip]>;index=1
@@ -57,7 +66,7 @@ Allow: INVITE, ACK, BYE, CANCEL
 
 
 def caller_sends(method, cseq, uri="[next_url]", via="Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]",
-                 tag="[peer_tag_param]"):
+                 tag="[peer_tag_param]", body=False):
     return send(f"""{method} {uri} SIP/2.0
 {via}
 {FROM_CALLER}
@@ -66,9 +75,10 @@ Call-ID: {CALLER}///[call_id]
 CSeq: {cseq} {method}
 {TELLING.format(me=CALLER)}
 Max-Forwards: 70
-Content-Length: 0""", repeat=method != "ACK")
+{sdp(CALLER) if body else "Content-Length: 0"}""", repeat=method != "ACK")
 
 
+RECV_ACK = '  <recv request="ACK"/>\n'
 X_URI = "sip:[field1]@[remote_ip]:[remote_port]"
 TRYING = '  <recv response="100" optional="true"/>\n'
 PROGRESS = TRYING + '  <recv response="180" optional="true"/>\n  <recv response="183" optional="true"/>\n'
@@ -104,6 +114,10 @@ def hung_up(me):
     return '  <recv request="BYE"/>\n' + pause(20) + reply(200, "OK", me, tag="")
 
 
+def is_held(me):
+    return '  <recv request="INVITE"/>\n' + reply(200, "OK", me, body=True, tag="") + RECV_ACK
+
+
 ME = "[$me]"
 RECV_INVITE = """  <recv request="INVITE" rrs="true">
     <action>
@@ -116,7 +130,6 @@ RECV_INVITE = """  <recv request="INVITE" rrs="true">
   </recv>
 """
 USED = '  <Reference variables="whole,via,caller,callee,cseq"/>\n'
-RECV_ACK = '  <recv request="ACK"/>\n'
 # What the laboratory sends to a phone that waits for it: see lab.tell.
 TOLD = '  <recv request="NOTIFY"/>\n'
 RING = reply(180, f"Ringing at {ME}", ME)
@@ -133,6 +146,26 @@ CSeq: 11 BYE
 {TELLING.format(me=ME)}
 Max-Forwards: 70
 Content-Length: 0""") + recv_reply(200)
+
+
+CALLEE_HOLDS = send(f"""INVITE [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From:[$callee];tag=[pid]b[call_number]
+To:[$caller]
+[last_Call-ID:]
+CSeq: 21 INVITE
+Contact: "{ME}" <sip:{ME}@[local_ip]:[local_port]>
+{TELLING.format(me=ME)}
+Max-Forwards: 70
+{sdp(ME)}""") + TRYING + recv_reply(200) + send(f"""ACK [next_url] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From:[$callee];tag=[pid]b[call_number]
+To:[$caller]
+[last_Call-ID:]
+CSeq: 21 ACK
+{TELLING.format(me=ME)}
+Max-Forwards: 70
+Content-Length: 0""", repeat=False)
 
 
 POSES_AS_CALLER = send(f"""BYE [next_url] SIP/2.0
@@ -157,12 +190,19 @@ TALK = pause(700)
 SCENARIOS = {
     "a_hangs_up": INVITE + PROGRESS + recv_reply(200) + caller_sends("ACK", 1) + TALK + caller_sends("BYE", 2)
     + recv_reply(200),
+    "a_holds": INVITE + PROGRESS + recv_reply(200) + caller_sends("ACK", 1) + pause(100)
+    + caller_sends("INVITE", 2, body=True) + TRYING + recv_reply(200) + caller_sends("ACK", 2) + TALK
+    + caller_sends("BYE", 3) + recv_reply(200),
+    "a_is_held": INVITE + PROGRESS + recv_reply(200) + caller_sends("ACK", 1) + is_held(CALLER) + TALK
+    + caller_sends("BYE", 2) + recv_reply(200),
     "a_waits": INVITE + PROGRESS + recv_reply(200) + caller_sends("ACK", 1) + hung_up(CALLER),
     "a_gives_up": INVITE + TRYING + recv_reply(180) + pause(300)
     + caller_sends("CANCEL", 1, X_URI, "[last_Via:]", tag="") + recv_reply(200) + recv_reply(487) + ack_refusal(),
     "a_gives_up_early": INVITE + recv_reply(100) + pause(300)
     + caller_sends("CANCEL", 1, X_URI, "[last_Via:]", tag="") + '  <recv response="200" optional="true"/>\n' + recv_reply(487) + ack_refusal(),
     "b_answers": callee(ANSWER + hung_up(ME)),
+    "b_is_held": callee(ANSWER + is_held(ME) + hung_up(ME)),
+    "b_holds": callee(ANSWER + pause(100) + CALLEE_HOLDS + hung_up(ME)),
     "b_hangs_up": callee(ANSWER + TALK + CALLEE_HANGS_UP),
     "b_hangs_up_when_told": callee(ANSWER + TOLD + CALLEE_HANGS_UP),
     "b_answers_when_told": callee(ANSWER_WHEN_TOLD + hung_up(ME)),

@@ -35,7 +35,7 @@ class Suite:
         self.axb, self.axe = self.application("AXB", [AXB_X]), self.application("AXE", [AXE_X])
         self.ax = self.application("AX", AX_X)
         self.apps = {"AXB": self.axb, "AX": self.ax, "AXE": self.axe}
-        self.left = None
+        self.left = self.tunnel = None
 
     def application(self, mode, numbers):
         app = self.world.operator("POST", "apps", {
@@ -107,13 +107,13 @@ class Suite:
             if case.callee:
                 sipp.callee(case.callee, CALLS)
             self.break_gateway(case.gateway)
-            caller = sipp.caller(case.caller, [(who, x) for (who, _), x in zip(sides, dialled)])
+            caller = sipp.caller(case.caller, [(who, x) for (who, _), x in zip(sides, dialled)], **self.way(case))
             if case.midway:
                 self.meanwhile(case, dict(zip(("+" + who for who, _ in sides), zip(pairs, bound))), unbind)
             if case.gateway == "hangs":
-                lab.wait_for("callers to give up", lambda: seen.count("CANCEL ") >= CALLS)
+                lab.wait_for("callers to give up", lambda: seen.cancelled() >= CALLS)
                 self.world.signal("gateway", signal.SIGCONT)
-            problems = [] if caller.wait(100) == 0 else ["the caller's phone failed, see its log"]
+            problems = [] if sipp.has_done(caller, 30) else ["the caller's phone failed, see its log"]
             if case.gateway == "away":
                 self.world.start_gateway()
             events, cdrs = self.receiver.calls(CALLS, 20)
@@ -126,6 +126,16 @@ class Suite:
             for release in unbind.values():
                 release()
         self.report(case.mode, case.name, check(case, events, cdrs) + problems + found)
+
+    def way(self, case):
+        """How the caller's phone reaches the switch."""
+        if not case.by:
+            return {}
+        way = {"more": ("-t", "t1")}
+        if case.by == "TLS":
+            self.tunnel = self.tunnel or lab.Tunnel()
+            way["to"] = f"{lab.CALLER}:{self.tunnel.port}"
+        return way
 
     def break_gateway(self, how):
         if how == "away":
