@@ -134,9 +134,10 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def calls(self, count, seconds):
-        """Waits until CDRs of `count` calls are here. Returns, by session, the events in order and the CDR."""
-        events, cdrs = {}, {}
-        while len(cdrs) < count:
+        """Waits until CDRs and ends of `count` calls are here: they come by ways of their own. Returns, by session, the events
+        in order and the CDRs."""
+        events, cdrs, ended = {}, {}, set()
+        while len(cdrs) < count or len(ended) < count:
             try:
                 notice = self.arrived.get(timeout=seconds)
             except queue.Empty:
@@ -147,4 +148,6 @@ class Receiver:
             else:
                 info = notice["statusInfo"]
                 events.setdefault(info["sessionId"], []).append((notice["eventType"], info))
+                if notice["eventType"] == "disconnect":
+                    ended.add(info["sessionId"])
         return events, cdrs
