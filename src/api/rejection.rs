@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use super::json;
+use crate::domain::axyb::YB_PER_X_MAX;
 use crate::domain::customer::Mode;
+use crate::domain::number::E164;
 use crate::domain::refusal::Refusal;
 use crate::engine::job::Unserved;
 use crate::http::Reply;
@@ -37,9 +39,22 @@ impl Rejection {
         Self { code: ResultCode::InvalidRequest, what: Cow::Borrowed(what), status }
     }
 
+    /// 1012010 with the text that it has in AXYB, where it names the number (customer-api 10); masked, like every
+    /// number in a text.
+    pub fn number_bound(number: E164) -> Self {
+        let what = format!("The number {number} has been bound.").into();
+        Self { what, ..Self::new(ResultCode::RelationBound) }
+    }
+
     /// The text for the customer.
     pub fn text(&self) -> String {
-        let mut text = format!("{}{}", self.code.text(), self.what);
+        // Of 1012010 alone the words are not added to the text, but stand in its place.
+        let text = if self.code == ResultCode::RelationBound && !self.what.is_empty() {
+            ""
+        } else {
+            self.code.text()
+        };
+        let mut text = format!("{text}{}", self.what);
         text.retain(|c| c.is_ascii() && !c.is_ascii_control());
         text.truncate(RESULTDESC_CHARS_MAX);
         text
@@ -102,6 +117,7 @@ pub fn rejection(refusal: &Refusal, mode: Mode, asked: Asked) -> Rejection {
         Mode::Ax => ax(refusal, asked),
         Mode::Axb => axb(refusal),
         Mode::Axe => axe(refusal),
+        Mode::Axyb => axyb(refusal),
         // Nothing is bound in X mode, so whatever was asked belongs to another.
         Mode::X => Rejection::new(ResultCode::ApiNotAllowed),
     }
@@ -128,6 +144,8 @@ fn ax(refusal: &Refusal, asked: Asked) -> Rejection {
         }
         // All but the first cannot be asked of an AX number: it carries one A without an extension.
         Refusal::XTaken
+        | Refusal::NumberBound(_)
+        | Refusal::TooManyB
         | Refusal::XFull
         | Refusal::PartyAlreadyBound
         | Refusal::ExtensionTaken
@@ -154,6 +172,8 @@ fn axb(refusal: &Refusal) -> Rejection {
         }
         // All but the first cannot be asked of an AXB number: it has neither an owner nor extensions.
         Refusal::PartyAlreadyBound
+        | Refusal::NumberBound(_)
+        | Refusal::TooManyB
         | Refusal::XTaken
         | Refusal::TooManyX
         | Refusal::SamePairBound
@@ -190,11 +210,43 @@ fn axe(refusal: &Refusal) -> Rejection {
         }
         // An AXE number carries any A any number of times: of these only the first can be asked of it.
         Refusal::ExtensionTaken
+        | Refusal::NumberBound(_)
+        | Refusal::TooManyB
         | Refusal::XFull
         | Refusal::XTaken
         | Refusal::TooManyX
         | Refusal::SamePairBound
         | Refusal::PartyAlreadyBound => ResultCode::NoIdleExtension,
+        Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
+        Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
+        Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,
+        Refusal::WrongMode(_) => ResultCode::ApiNotAllowed,
+    })
+}
+
+fn axyb(refusal: &Refusal) -> Rejection {
+    let no_number =
+        |why: String| Rejection { what: why.into(), ..Rejection::new(ResultCode::NoNumberForArea) };
+    Rejection::new(match refusal {
+        Refusal::NoneFree(why) => return no_number(why.to_string()),
+        Refusal::TooManyB => {
+            return no_number(format!("The binding has {YB_PER_X_MAX} B, as many as there may be."));
+        }
+        Refusal::NumberBound(number) => return Rejection::number_bound(*number),
+        Refusal::NoSuchBinding | Refusal::XNotOwned => ResultCode::RecordMissing,
+        Refusal::SameNumber => {
+            return Rejection::invalid("origNum must not be that of the first step.", None);
+        }
+        // None of these can be asked of an AXYB number: nobody can name one, and it has no extensions.
+        Refusal::XTaken
+        | Refusal::XFull
+        | Refusal::PartyAlreadyBound
+        | Refusal::TooManyX
+        | Refusal::SamePairBound
+        | Refusal::ExtensionTaken
+        | Refusal::NoFreeExtension(_)
+        | Refusal::TimeTooLong
+        | Refusal::CallbackOutlivesBinding => ResultCode::NoNumberForArea,
         Refusal::XNotUsable(_) => ResultCode::NumberStatusAbnormal,
         Refusal::PartyIsX => return Rejection::invalid("A party must not be a private number.", None),
         Refusal::RecordingNotEnabled => ResultCode::RecordingNotOpened,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::area::AreaCode;
-use super::number::XNumber;
+use super::number::{E164, XNumber};
 use super::refusal::{NoneFree, Refusal};
 
 /// How strictly an area is meant (`areaMatchMode`).
@@ -106,6 +106,27 @@ impl Pool {
         capacity: u32,
         fit: impl Fn(XNumber) -> Fit,
     ) -> Result<XNumber, NoneFree> {
+        self.choose_from(search, capacity, Order::LeastLoaded, fit)
+    }
+
+    /// The same, but takes a number that carries nothing only when no other fits: one that a Y can share is not
+    /// taken from those that can still become an X (AXYB).
+    pub fn choose_shared(
+        &self,
+        search: &Search,
+        capacity: u32,
+        fit: impl Fn(XNumber) -> Fit,
+    ) -> Result<XNumber, NoneFree> {
+        self.choose_from(search, capacity, Order::SharedFirst(capacity), fit)
+    }
+
+    fn choose_from(
+        &self,
+        search: &Search,
+        capacity: u32,
+        order: Order,
+        fit: impl Fn(XNumber) -> Fit,
+    ) -> Result<XNumber, NoneFree> {
         let mut tally = Tally::default();
         let strict = search.matching == AreaMatch::Strict;
         if strict && search.area.is_none() {
@@ -113,7 +134,7 @@ impl Pool {
         }
         if let Some(area) = &search.area {
             let in_area = self.by_area.get(&Some(*area));
-            if let Some(x) = self.first_fitting(in_area, capacity, &fit, &mut tally) {
+            if let Some(x) = self.first_fitting(in_area, capacity, order, &fit, &mut tally) {
                 return Ok(x);
             }
         }
@@ -121,29 +142,33 @@ impl Pool {
             return Err(tally.into_none_free(search.area, false));
         }
         let province = search.province.iter().filter_map(|area| self.by_area.get(&Some(*area)));
-        if let Some(x) = self.first_fitting(province, capacity, &fit, &mut tally) {
+        if let Some(x) = self.first_fitting(province, capacity, order, &fit, &mut tally) {
             return Ok(x);
         }
         let elsewhere = self.by_area.iter().filter(|(area, _)| {
             area.is_none()
                 || (**area != search.area && area.iter().all(|area| !search.province.contains(area)))
         });
-        self.first_fitting(elsewhere.map(|(_, numbers)| numbers), capacity, &fit, &mut tally)
+        self.first_fitting(elsewhere.map(|(_, numbers)| numbers), capacity, order, &fit, &mut tally)
             .ok_or_else(|| tally.into_none_free(None, false))
     }
 
-    /// The least loaded number of several ordered sets that fits. The sets are walked side by side.
+    /// The first number of several ordered sets that fits. The sets are walked side by side.
     fn first_fitting<'a>(
         &self,
         sets: impl IntoIterator<Item = &'a BTreeSet<(u32, XNumber)>>,
         capacity: u32,
+        order: Order,
         fit: &impl Fn(XNumber) -> Fit,
         tally: &mut Tally,
     ) -> Option<XNumber> {
-        let mut walks: Vec<_> = sets.into_iter().map(|set| set.iter().peekable()).collect();
+        let mut walks: Vec<_> = sets.into_iter().map(|set| order.walk(set).peekable()).collect();
         loop {
-            let heads = walks.iter_mut().enumerate().filter_map(|(at, walk)| Some((*walk.peek()?, at)));
-            let (_, nearest) = heads.min()?;
+            let heads = walks.iter_mut().enumerate().filter_map(|(at, walk)| {
+                let &&(load, x) = walk.peek()?;
+                Some((order.rank(load), load, x, at))
+            });
+            let (.., nearest) = heads.min()?;
             let &(load, x) = walks[nearest].next()?;
             tally.looked_at += 1;
             if !self.seats[&x].usable {
@@ -166,6 +191,39 @@ impl Pool {
     }
 }
 
+/// In which order numbers are looked at.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    LeastLoaded,
+    /// Those that carry something and less than this, then those that carry nothing, then the rest.
+    SharedFirst(u32),
+}
+
+impl Order {
+    const fn rank(self, load: u32) -> u8 {
+        match self {
+            Self::LeastLoaded => 0,
+            Self::SharedFirst(capacity) => match load {
+                0 => 1,
+                load if load < capacity => 0,
+                _ => 2,
+            },
+        }
+    }
+
+    fn walk(self, set: &BTreeSet<(u32, XNumber)>) -> impl Iterator<Item = &(u32, XNumber)> {
+        let at = |load: u32| (load, XNumber::new(E164::LOWEST));
+        let (first, then) = match self {
+            Self::LeastLoaded => (set.range(..), None),
+            Self::SharedFirst(capacity) => {
+                let [one, full] = [at(1), at(capacity.max(1))];
+                (set.range(one..full), Some(set.range(..one).chain(set.range(full..))))
+            }
+        };
+        first.chain(then.into_iter().flatten())
+    }
+}
+
 #[derive(Default)]
 struct Tally {
     looked_at: usize,
@@ -184,7 +242,6 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::number::E164;
     use super::*;
 
     fn x(n: u64) -> XNumber {

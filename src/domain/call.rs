@@ -327,8 +327,10 @@ pub struct Cdr {
     pub mode: Mode,
     /// `sessionId`.
     pub session: Box<str>,
-    /// `bindNum`, `calleeNum`: the number dialled.
+    /// `calleeNum`: the number dialled.
     pub x: XNumber,
+    /// `bindNum`, where it is another: AXYB, the X of the binding when a Y was dialled.
+    pub bound_x: Option<XNumber>,
     /// `callerNum`: who dialled X.
     pub caller: CallingParty,
     /// `fwdDstNum`: the real callee, when the call was forwarded.

@@ -11,7 +11,7 @@ use super::id::{AppNo, BindingId, RowKey};
 use super::number::CallingParty;
 use super::recording::{Keeping, Recording, SHORTEST};
 use super::release::{CallProgress, Release, ReleaseReport, ReleasedBy, StateCode};
-use super::route::Route;
+use super::route::{Route, Undecided};
 use super::time::Timestamp;
 
 /// Most CDRs in one push (callbacks 5).
@@ -61,8 +61,11 @@ impl Call {
             {
                 Some(StateCode::EMPTY_EXTENSION)
             }
-            // Nor does a switch that gave up wait for the customer's answer.
-            Route::Undecided(_) if given_up && !self.was_forwarded() => Some(StateCode::NO_BINDING),
+            // Nor does a switch that gave up wait for what the gateway has to find out.
+            Route::Undecided(undecided) if given_up && !self.was_forwarded() => Some(match undecided {
+                Undecided::AskCustomer => StateCode::NO_BINDING,
+                Undecided::LendY(_) => StateCode::NO_Y,
+            }),
             Route::Collect(_) | Route::Connect(_) | Route::Undecided(_) => None,
         }
     }
@@ -169,6 +172,7 @@ impl Call {
             session: self.session.clone(),
             x,
             caller: decision.caller,
+            bound_x: through.and_then(|through| through.x),
             destination,
             display,
             direction: match through {

@@ -5,6 +5,7 @@ use super::allocation::Search;
 use super::ax::{AxBind, AxPatch};
 use super::axb::{AxbBind, AxbPatch};
 use super::axe::{AxeBind, AxePatch};
+use super::axyb::{AxybBind, YbBind};
 use super::binding::{AnyBinding, Fallback, UnbindCause};
 use super::extension::Extension;
 use super::id::{AppNo, BindingId};
@@ -50,6 +51,17 @@ pub enum AxeSelector {
     Extension(XNumber, Extension),
 }
 
+/// Which bindings of AXYB are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxybSelector {
+    /// The one with this id and each of its B.
+    All(BindingId),
+    /// Of the one with this id the B behind this Y.
+    Y(BindingId, XNumber),
+    /// Of the one with this id this B.
+    B(BindingId, E164),
+}
+
 /// A command on the bindings of one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -82,6 +94,12 @@ pub enum Command {
     ModifyAxe(AxeSelector, AxePatch),
     /// End an AXE binding.
     UnbindAxe(AxeSelector, UnbindCause),
+    /// AXYB: bind A to an X that the search finds. No number can be named (customer-api 6.1).
+    BindAxyb(Search, AxybBind),
+    /// AXYB: give a B of this binding a Y that the search finds.
+    BindYb(BindingId, Search, YbBind),
+    /// AXYB: end bindings.
+    UnbindAxyb(AxybSelector, UnbindCause),
 }
 
 impl Command {
@@ -98,9 +116,13 @@ impl Command {
             Self::ModifyAxe(_, patch) => {
                 patch.terms.tones().chain(patch.fallback.new.as_ref().and_then(Fallback::tone)).collect()
             }
-            Self::SetNextCallee { .. } | Self::UnbindAx(..) | Self::UnbindAxb(..) | Self::UnbindAxe(..) => {
-                Vec::new()
-            }
+            Self::BindAxyb(_, bind) => bind.terms.extras().tones().collect(),
+            Self::BindYb(_, _, bind) => bind.tone.as_deref().into_iter().collect(),
+            Self::SetNextCallee { .. }
+            | Self::UnbindAx(..)
+            | Self::UnbindAxb(..)
+            | Self::UnbindAxe(..)
+            | Self::UnbindAxyb(..) => Vec::new(),
         }
     }
 }

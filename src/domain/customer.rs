@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::area::AreaCode;
+use super::axyb::YB_PER_Y_MAX;
 use super::binding::{AXB_PAIRS_MAX, Fallback};
 use super::extension;
 use super::id::{AppKey, AppNo};
@@ -25,6 +26,8 @@ pub enum Mode {
     Axb,
     /// X stands for many A, told apart by the extension that callers key.
     Axe,
+    /// X stands for one A, and a Y for each B of that A.
+    Axyb,
     /// Nothing is bound: the customer is asked at each call (customer-api 7).
     X,
 }
@@ -36,13 +39,14 @@ impl Mode {
             Self::Ax => "AX",
             Self::Axb => "AXB",
             Self::Axe => "AXE",
+            Self::Axyb => "AXYB",
             Self::X => "X",
         }
     }
 
     /// Inverse of [`Mode::as_str`].
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Ax, Self::Axb, Self::Axe, Self::X].into_iter().find(|mode| mode.as_str() == word)
+        [Self::Ax, Self::Axb, Self::Axe, Self::Axyb, Self::X].into_iter().find(|mode| mode.as_str() == word)
     }
 
     /// `serviceType` in a CDR (callbacks 5.1).
@@ -51,6 +55,7 @@ impl Mode {
             Self::Ax => "003",
             Self::Axb | Self::X => "004",
             Self::Axe => "005",
+            Self::Axyb => "007",
         }
     }
 }
@@ -254,13 +259,14 @@ impl CustomerApp {
         }
     }
 
-    /// How many bindings one of its X numbers can carry (customer-api 11: AX 1, AXB 5,000, AXE 9 to 9,999). None in
-    /// X mode, which binds nothing.
+    /// How many bindings one of its X numbers can carry (customer-api 11: AX 1, AXB 5,000, AXE 9 to 9,999). Of
+    /// AXYB: as a Y; as an X a number carries one A with its B. None in X mode, which binds nothing.
     pub const fn x_capacity(&self) -> u32 {
         match self.mode {
             Mode::Ax => 1,
             Mode::Axb => AXB_PAIRS_MAX,
             Mode::Axe => extension::highest(self.extension_digits) as u32,
+            Mode::Axyb => YB_PER_Y_MAX,
             Mode::X => 0,
         }
     }

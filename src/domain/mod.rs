@@ -19,6 +19,7 @@ pub mod allocation;
 pub mod ax;
 pub mod axb;
 pub mod axe;
+pub mod axyb;
 pub mod binding;
 pub mod command;
 pub mod expiry;

@@ -30,6 +30,9 @@ pub enum NumberError {
 }
 
 impl E164 {
+    /// The first of all numbers in order, for the beginning of a range.
+    pub const LOWEST: Self = Self(NonZeroU64::MIN);
+
     /// Reads `+8613800000001`. A leading blank counts as the `+`: that is what a bare `+` in a query string
     /// decodes to (client-tolerances C22).
     pub fn parse(text: &str) -> Result<Self, NumberError> {

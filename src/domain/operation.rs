@@ -49,7 +49,7 @@ pub enum Actor {
     Customer,
     /// An operator's, on behalf of the app or about its X number.
     Operator,
-    /// Nobody's: time passed.
+    /// Nobody's: time passed, or an unknown B of AXYB called and was given a Y.
     System,
 }
 
@@ -82,7 +82,7 @@ pub struct BindingOperation {
     pub app: AppNo,
     /// How that app works.
     pub mode: Mode,
-    /// The binding.
+    /// The binding; of one B of AXYB that of its X.
     pub binding: BindingId,
     /// Its X number.
     pub x: XNumber,
@@ -96,6 +96,8 @@ pub struct BindingOperation {
     pub callee: Option<E164>,
     /// When auto-unbind falls, or would have fallen.
     pub expires_at: Option<Timestamp>,
+    /// AXYB: the Y of that B.
+    pub y: Option<XNumber>,
 }
 
 impl BindingOperation {
@@ -114,23 +116,19 @@ impl BindingOperation {
             }
         };
         let binding = change.binding();
-        let (mode, a) = match binding {
-            AnyBinding::Ax(ax) => (Mode::Ax, ax.relation.a),
-            AnyBinding::Axb(axb) => (Mode::Axb, axb.relation.pair.a()),
-            AnyBinding::Axe(axe) => (Mode::Axe, axe.relation.a),
-        };
-        let (mut b, mut extension, mut callee) = (None, None, None);
+        let (mode, a, b, y) = (binding.mode(), binding.a(), binding.b(), binding.y());
+        let (mut extension, mut callee) = (None, None);
         match binding {
             AnyBinding::Ax(ax) => callee = ax.relation.next_callee.as_deref().map(|next| next.callee),
-            AnyBinding::Axb(axb) => b = Some(axb.relation.pair.b()),
             AnyBinding::Axe(axe) => extension = Some(axe.relation.extension),
+            AnyBinding::Axb(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_) => {}
         }
         let expires_at = match binding.expiry() {
             Expiry::Never => None,
             Expiry::At(at) => Some(at),
         };
-        let (app, x, binding) = (binding.app(), binding.x(), binding.id());
-        Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at }
+        let (app, x, binding) = (binding.app(), binding.x(), binding.subscription());
+        Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at, y }
     }
 }
 

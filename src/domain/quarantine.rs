@@ -16,10 +16,12 @@ use super::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Quarantine {
     period: Duration,
-    /// AXB: with whom this party was bound on this X.
+    /// AXB: with whom this party was bound on this X. AXYB: for whom this number stood, as a Y, towards this A.
     met: HashMap<(XNumber, E164), (E164, Timestamp)>,
-    /// AX: whose number this X was.
+    /// AX, AXYB: whose number this X was.
     owned: HashMap<XNumber, (E164, Timestamp)>,
+    /// AXYB: until when it counts that this number was a Y.
+    was_y: HashMap<XNumber, Timestamp>,
     /// AXE: until when this extension of this X rests.
     resting: BTreeMap<(XNumber, Extension), Timestamp>,
     /// Extensions that have rested enough since somebody asked.
@@ -35,9 +37,9 @@ pub struct Quarantine {
 /// What is barred on an X.
 #[derive(Clone, Copy, Debug)]
 enum Barred {
-    /// AXB.
+    /// AXB; AXYB: an A who knew the number as a Y.
     Party(E164),
-    /// AX: the number as a whole.
+    /// AX, AXYB: the number as a whole.
     Owner,
     /// AXE.
     Extension(Extension),
@@ -50,6 +52,7 @@ impl Quarantine {
             period,
             met: HashMap::new(),
             owned: HashMap::new(),
+            was_y: HashMap::new(),
             resting: BTreeMap::new(),
             rested: Vec::new(),
             ends: VecDeque::new(),
@@ -79,6 +82,18 @@ impl Quarantine {
                 self.resting.insert((x, extension), until);
                 self.remember(until, x, Barred::Extension(extension));
             }
+            AnyBinding::Axyb(binding) => {
+                self.owned.insert(x, (binding.relation.a, until));
+                self.remember(until, x, Barred::Owner);
+            }
+            AnyBinding::Yb(binding) => {
+                let (pair, y) = (binding.relation.pair, binding.relation.y);
+                self.met.insert((y, pair.a()), (pair.b(), until));
+                // Another may have ended later and be heard of earlier: it stands for several A.
+                let counts = self.was_y.entry(y).or_insert(until);
+                *counts = until.max(*counts);
+                self.remember(until, y, Barred::Party(pair.a()));
+            }
         }
     }
 
@@ -92,6 +107,19 @@ impl Quarantine {
     /// Whether `x` must not become the number of `a` now.
     pub fn bars_owner(&self, x: XNumber, a: E164, now: Timestamp) -> bool {
         self.owned.get(&x).is_some_and(|&(owner, until)| owner != a && now < until)
+    }
+
+    /// Whether `x` must not become the X of `a` now in AXYB: who dials it may mean whom it stood for.
+    pub fn bars_axyb(&self, x: XNumber, a: E164, now: Timestamp) -> bool {
+        self.bars_owner(x, a, now) || self.was_y.get(&x).is_some_and(|&until| now < until)
+    }
+
+    /// Whether `y` must not stand for B towards A now in AXYB: it stood for somebody else towards that A, or was the
+    /// X of anybody, whom any caller may mean.
+    pub fn bars_y(&self, y: XNumber, pair: Pair, now: Timestamp) -> bool {
+        let stood_for = self.met.get(&(y, pair.a()));
+        stood_for.is_some_and(|&(b, until)| b != pair.b() && now < until)
+            || self.owned.get(&y).is_some_and(|&(_, until)| now < until)
     }
 
     /// Whether an extension of `x` rests.
@@ -129,6 +157,9 @@ impl Quarantine {
             }
             self.ends.pop_front();
             self.changed.insert(x);
+            if self.was_y.get(&x).is_some_and(|until| *until <= now) {
+                self.was_y.remove(&x);
+            }
             // A later end on the same X may have replaced the entry; that one has its own turn.
             match barred {
                 Barred::Party(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
@@ -272,5 +303,20 @@ mod tests {
         assert!(!quarantine.rests(x(), extension));
         assert_eq!(quarantine.take_rested(), [(x(), extension)]);
         assert_eq!((quarantine.take_rested(), quarantine.count(x())), (vec![], 0));
+    }
+
+    /// Found by the registry's property test: an end that had gone unnoticed counts from its own instant.
+    #[test]
+    fn a_number_counts_as_a_y_until_its_last_end_whatever_the_order_they_are_noticed_in() {
+        use super::super::sample::{at, axyb, just_before, number, pair, x, yb};
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        quarantine.note(&AnyBinding::Yb(yb(2, 1, 2, 5, Expiry::Never)), at(100));
+        quarantine.note(&AnyBinding::Yb(yb(3, 1, 3, 5, Expiry::At(at(50)))), at(50));
+        assert!(quarantine.bars_axyb(x(5), number(9), just_before(400)));
+        assert!(!quarantine.bars_axyb(x(5), number(9), at(400)));
+        quarantine.note(&AnyBinding::Axyb(axyb(1, 1)), at(1_000));
+        assert!(quarantine.bars_y(x(1), pair(8, 9), just_before(1_300)), "any caller may mean its A");
+        assert!(quarantine.bars_axyb(x(1), number(2), just_before(1_300)));
+        assert!(!quarantine.bars_axyb(x(1), number(1), just_before(1_300)), "it may be given to the same A");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::area::AreaCode;
 use super::customer::{Mode, NumberStatus};
+use super::number::E164;
 
 /// A command that changes nothing, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub enum Refusal {
     TimeTooLong,
     /// AXE: A could call back for longer than the binding stands.
     CallbackOutlivesBinding,
+    /// AXYB: this B has a Y of the binding.
+    NumberBound(E164),
+    /// AXYB: the binding has as many B as there may be.
+    TooManyB,
     /// No X number could be chosen.
     NoneFree(NoneFree),
     /// No live binding answers the description.

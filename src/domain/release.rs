@@ -45,6 +45,12 @@ impl StateCode {
     pub const ABNORMAL: Self = Self(8020);
     /// AXE: no binding has the extension that was keyed.
     pub const NO_AXE_BINDING: Self = Self(8022);
+    /// AXYB: no binding fits the call.
+    pub const NO_AXYB_BINDING: Self = Self(8030);
+    /// AXYB: no Y could be given to the caller.
+    pub const NO_Y: Self = Self(8031);
+    /// AXYB: who calls dialled the number that stands for itself.
+    pub const OWN_NUMBER: Self = Self(8032);
     /// AXE: the caller keyed no extension.
     pub const EMPTY_EXTENSION: Self = Self(8033);
     /// The call was not set up in time.

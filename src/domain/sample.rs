@@ -1,6 +1,10 @@
 //! Values for the tests of the rules.
 
-use super::binding::{AnyBinding, Ax, Axb, Binding, Change, Expiry, Terms};
+use std::sync::Arc;
+
+use super::allocation::AreaMatch;
+use super::area::AreaCode;
+use super::binding::{AnyBinding, Ax, Axb, Axyb, Binding, Change, Expiry, Terms, Yb};
 use super::customer::{AppSecret, CustomerApp, Mode, NumberRecord, NumberStatus};
 use super::id::{AppKey, AppNo, BindingId, RowKey};
 use super::number::{E164, Pair, XNumber};
@@ -62,4 +66,29 @@ pub(crate) fn ax(n: u64, a: u64) -> Binding<Ax> {
 pub(crate) fn slot(bindings: impl IntoIterator<Item = Binding<Axb>>) -> Option<XSlot> {
     let bind = |slot, binding| XSlot::apply(slot, &Change::Bound(AnyBinding::Axb(binding)));
     bindings.into_iter().fold(None, bind)
+}
+
+/// AXYB: X 1 of this A from the start on.
+pub(crate) fn axyb(n: u64, a: u64) -> Binding<Axyb> {
+    let area = AreaCode::parse("0755").unwrap();
+    let (matching, duration_secs, yb_duration_secs) = (AreaMatch::Strict, 0, 0);
+    let relation = Axyb { a: number(a), area, matching, duration_secs, yb_duration_secs };
+    binding(n, relation, Expiry::Never)
+}
+
+/// AXYB: this B of A 1, by its own Y, under the binding `ax` of X 1.
+pub(crate) fn yb(n: u64, ax: u64, b: u64, y: u64, expiry: Expiry) -> Binding<Yb> {
+    binding(n, Yb { ax: id(ax), y: x(y), pair: pair(1, b), duration_secs: 0 }, expiry)
+}
+
+/// What stands on X 1 when it and these B are bound.
+pub(crate) fn lent(ax: Binding<Axyb>, ybs: impl IntoIterator<Item = Binding<Yb>>) -> Option<XSlot> {
+    let x = XSlot::apply(None, &Change::Bound(AnyBinding::Axyb(ax)));
+    let bind = |slot, yb| XSlot::apply(slot, &Change::Bound(AnyBinding::Yb(yb)));
+    ybs.into_iter().fold(x, bind)
+}
+
+/// What stands on a number that is the Y of these.
+pub(crate) fn y_slot(ybs: impl IntoIterator<Item = Binding<Yb>>) -> Option<XSlot> {
+    ybs.into_iter().fold(None, |slot, yb| Some(XSlot::lend(slot, Arc::new(yb))))
 }

@@ -10,13 +10,14 @@ use tracing::{error, info, warn};
 
 use super::Shared;
 use super::draft::{Draft, Effect};
-use super::job::{Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, SettingFault, Unserved};
+use super::job::{Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, SettingFault, Unserved, Who};
 use super::load::{LoadedRest, Progress, load};
 use super::reports::{Reports, RetentionDays};
 use crate::clock::{JumpWatch, Stopwatch};
+use crate::domain::axyb::YbBind;
 use crate::domain::binding::Change;
 use crate::domain::cdr::Patience;
-use crate::domain::command::Done;
+use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::operation::{Actor, BindingOperation};
@@ -226,7 +227,7 @@ impl Ledger {
                         if let Some(who) = on_behalf {
                             self.audit_bindings(who, &changes, draft, now);
                         }
-                        let asker = if on_behalf.is_some() { Actor::Operator } else { Actor::Customer };
+                        let asker = asker(command, *on_behalf);
                         self.change(changes, asker, draft, now);
                         Outcome::Command(Ok(done))
                     }
@@ -399,6 +400,15 @@ fn read(
         reports.closings.note(call.id.clone(), call.app(), now);
     }
     Ok((staging, reports, replays))
+}
+
+/// Whose doing a command is. A Y that a call needs is nobody's.
+const fn asker(command: &AppCommand, on_behalf: Option<Who>) -> Actor {
+    match (&command.command, on_behalf) {
+        (Command::BindYb(_, _, YbBind { on_call: true, .. }), _) => Actor::System,
+        (_, Some(_)) => Actor::Operator,
+        (_, None) => Actor::Customer,
+    }
 }
 
 /// Answers a job whose outcome is durable. Whoever asked may have hung up; that is no fault.

@@ -8,6 +8,7 @@ mod deliverer;
 mod draft;
 pub mod job;
 pub mod ledger;
+mod lending;
 mod load;
 mod questions;
 pub mod random;
@@ -53,6 +54,7 @@ use crate::control::SwitchControl;
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
 use crate::domain::backoff::Backoff;
+use crate::domain::binding::{Axyb, Binding};
 use crate::domain::call::{CallEvent, CallId};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
@@ -251,6 +253,19 @@ impl Engine {
         let area = area.or_else(|| self.shared.areas.area_of(a));
         let province = area.map(|area| self.shared.areas.neighbours(area)).unwrap_or_default();
         Search { area, province, matching }
+    }
+
+    /// Where to look for a Y of a binding: where its step says, else where X was wanted (customer-api 6.1).
+    pub fn search_for_y(
+        &self,
+        of: &Binding<Axyb>,
+        area: Option<AreaCode>,
+        matching: Option<AreaMatch>,
+    ) -> Search {
+        let of = &of.relation;
+        // A city that is asked for is meant strictly unless it is said otherwise, as everywhere.
+        let matching = matching.unwrap_or(if area.is_some() { AreaMatch::Strict } else { of.matching });
+        self.search(Some(area.unwrap_or(of.area)), matching, of.a)
     }
 
     /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.

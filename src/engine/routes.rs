@@ -35,12 +35,17 @@ struct Asking {
 }
 
 impl Engine {
-    /// Answers the switch's question for a route: from memory alone, unless a customer has to be asked first.
+    /// Answers the switch's question for a route: from memory alone, unless a customer has to be asked first or the caller needs a
+    /// Y.
     pub async fn route(&self, id: &CallId, setup: CallSetup<'_>) -> Result<Arc<Decision>, Unserved> {
         let now = self.shared.clock.now();
         let decision = self.read(|shared| shared.registry.asked_or_decided(id, setup, now))?;
         let decision = match decision.route {
             Route::Undecided(Undecided::AskCustomer) => self.decided_by_customer(id, &decision).await?,
+            Route::Undecided(Undecided::LendY(_)) => {
+                let decision = Arc::new(self.decide_with_y(setup, &decision).await?);
+                self.shared.registry.bind_to(id, decision, now)
+            }
             Route::Connect(_) | Route::Collect(_) | Route::Reject(_) => {
                 self.shared.registry.bind_to(id, decision, now)
             }

@@ -128,7 +128,7 @@ impl Ledger {
             };
             let binding = change.binding();
             let app = self.shared.registry.customers.by_no(binding.app());
-            let subject = self.shared.origin.ids.subscription(binding.id());
+            let subject = self.shared.origin.ids.subscription(binding.subscription());
             self.audit(who, action, subject, format!("{} of {}", binding.x(), app.key), draft, now);
         }
     }

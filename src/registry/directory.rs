@@ -4,11 +4,12 @@
 //! The X entry owns its bindings. The other two maps hold only X numbers, so they cannot disagree about
 //! content, only about existence, and [`Directory::check_consistency`] looks for that.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
-use crate::domain::binding::{AnyBinding, Change, LastCaller};
+use crate::domain::binding::{AnyBinding, Binding, Change, LastCaller, Yb};
 use crate::domain::customer::NumberRecord;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, XNumber};
@@ -116,11 +117,26 @@ impl Directory {
         }
     }
 
-    /// Absorbs a change that is durable. Returns how many bindings the X number carries now.
-    pub fn apply(&self, change: &Change) -> u32 {
+    /// The bindings that end when a number is withdrawn: of an X those on it, of a Y those it is the Y of; none
+    /// before another that cannot stand without it.
+    pub fn standing_by(&self, x: XNumber) -> Vec<AnyBinding> {
+        let (mut bindings, elsewhere) = self
+            .view(x, |entry| match &entry.slot {
+                Some(XSlot::Y(slot)) => (Vec::new(), slot.belongs_to()),
+                slot => (slot.as_ref().map(XSlot::bindings).unwrap_or_default(), Vec::new()),
+            })
+            .unwrap_or_default();
+        // The oldest of AXYB is the one that the others need.
+        bindings.reverse();
+        bindings.extend(elsewhere.into_iter().filter_map(|(id, _)| self.binding(id)));
+        bindings
+    }
+
+    /// Absorbs a change that is durable. Returns the number whose load it changes, and how loaded that is now.
+    pub fn apply(&self, change: &Change) -> (XNumber, u32) {
         let binding = change.binding();
         let x = binding.x();
-        let load = {
+        let (load, yb) = {
             let mut entry =
                 self.entries.get_mut(&x).expect("what is bound on a number keeps it in the table");
             let before = entry.slot.as_ref().and_then(owner);
@@ -129,7 +145,15 @@ impl Directory {
             if before != after {
                 self.owner_changes(binding.app(), x, before, after);
             }
-            entry.slot.as_ref().map_or(0, XSlot::len)
+            let yb = match (&entry.slot, binding) {
+                (Some(XSlot::Axyb(slot)), AnyBinding::Yb(yb)) => slot.yb(yb.id).map(Arc::clone),
+                _ => None,
+            };
+            (entry.slot.as_ref().map_or(0, XSlot::load), yb)
+        };
+        let (of, load) = match binding {
+            AnyBinding::Yb(binding) => self.lend(binding, yb),
+            _ => (x, load),
         };
         match change {
             Change::Bound(binding) => {
@@ -142,7 +166,19 @@ impl Directory {
                 self.bindings.fetch_sub(1, Ordering::Relaxed);
             }
         }
-        u32::try_from(load).expect("an X carries at most 9,999 bindings")
+        (of, load)
+    }
+
+    /// AXYB: lets the number of a Y follow what became of the binding on its X. `stands` is what stands there.
+    fn lend(&self, binding: &Binding<Yb>, stands: Option<Arc<Binding<Yb>>>) -> (XNumber, u32) {
+        let y = binding.relation.y;
+        let mut entry = self.entries.get_mut(&y).expect("what is bound on a number keeps it in the table");
+        let slot = entry.slot.take();
+        entry.slot = match stands {
+            Some(yb) => Some(XSlot::lend(slot, yb)),
+            None => XSlot::take_back(slot, binding),
+        };
+        (y, entry.slot.as_ref().map_or(0, XSlot::load))
     }
 
     /// Forgets everything.
@@ -156,13 +192,20 @@ impl Directory {
     /// Compares the maps with each other. Each line names one disagreement.
     pub fn check_consistency(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let (mut bindings, mut owners) = (0, 0);
+        let (mut bindings, mut owners, mut lent) = (0, 0, 0);
+        let mut ybs = Vec::new();
         for entry in &self.entries {
             let Some(slot) = &entry.slot else { continue };
-            bindings += slot.len();
+            if let XSlot::Y(slot) = slot {
+                lent += slot.len();
+            }
             for binding in slot.bindings() {
+                bindings += 1;
                 if self.x_of(binding.id()) != Some(entry.record.x) {
                     problems.push(format!("a binding on {} is not found by its id", entry.record.x));
+                }
+                if binding.y().is_some() {
+                    ybs.push(binding);
                 }
             }
             if let Some(a) = owner(slot) {
@@ -177,11 +220,29 @@ impl Directory {
             let what = format!("{bindings} bindings stand, {known} are known by id, {counted} are counted");
             problems.push(what);
         }
+        // Now that no entry is held.
+        for yb in &ybs {
+            if yb.y().is_some_and(|y| !self.is_lent(y, yb)) {
+                problems.push(format!("a Y of {} does not stand for its B", yb.x()));
+            }
+        }
+        if ybs.len() != lent {
+            problems.push(format!("{} bindings have a Y, numbers are a Y {lent} times", ybs.len()));
+        }
         let known: usize = self.by_owner.iter().map(|owned| owned.len()).sum();
         if owners != known {
             problems.push(format!("{owners} numbers have an owner, {known} are known by it"));
         }
         problems
+    }
+
+    /// Whether the number of a Y leads to this binding.
+    fn is_lent(&self, y: XNumber, binding: &AnyBinding) -> bool {
+        let known = |entry: &Entry| match &entry.slot {
+            Some(XSlot::Y(slot)) => slot.by_a(binding.a()).is_some_and(|yb| yb.id == binding.id()),
+            _ => false,
+        };
+        self.view(y, known).unwrap_or(false)
     }
 
     fn owner_changes(&self, app: AppNo, x: XNumber, before: Option<E164>, after: Option<E164>) {
@@ -200,14 +261,14 @@ impl Directory {
 const fn owner(slot: &XSlot) -> Option<E164> {
     match slot {
         XSlot::Ax(binding) => Some(binding.relation.a),
-        XSlot::Axb(_) | XSlot::Axe(_) => None,
+        XSlot::Axb(_) | XSlot::Axe(_) | XSlot::Axyb(_) | XSlot::Y(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::binding::{Ax, Binding, Expiry, UnbindCause};
+    use crate::domain::binding::{Ax, Expiry, UnbindCause};
     use crate::domain::customer::NumberStatus;
     use crate::domain::sample::{APP, at, ax, axb, id, number, record, x};
 
@@ -251,10 +312,13 @@ mod tests {
     fn a_binding_is_found_by_its_id_until_it_ends_and_the_load_is_told() {
         let directory = directory();
         let bind = |n, a, b| Change::Bound(AnyBinding::Axb(axb(n, a, b, Expiry::Never)));
-        assert_eq!((directory.apply(&bind(1, 1, 2)), directory.apply(&bind(2, 3, 4))), (1, 2));
+        assert_eq!(
+            (directory.apply(&bind(1, 1, 2)), directory.apply(&bind(2, 3, 4))),
+            ((x(1), 1), (x(1), 2))
+        );
         let first = directory.binding(id(1)).unwrap();
         assert_eq!((first.x(), directory.binding_count()), (x(1), 2));
-        assert_eq!(directory.apply(&unbound(first)), 1);
+        assert_eq!(directory.apply(&unbound(first)), (x(1), 1));
         assert_eq!((directory.binding(id(1)), directory.x_of(id(2))), (None, Some(x(1))));
     }
 

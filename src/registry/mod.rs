@@ -24,9 +24,9 @@ use crate::domain::binding::AnyBinding;
 use crate::domain::call::{Basis, CallId, Decision};
 use crate::domain::customer::CustomerApp;
 use crate::domain::id::{AppNo, BindingId};
-use crate::domain::number::XNumber;
+use crate::domain::number::{E164, XNumber};
 use crate::domain::route::{
-    CallSetup, Dialled, Lent, Reject, Reply, ReplyRefused, Route, Undecided, follow, route,
+    CallSetup, Dialled, Lent, Reject, Reply, ReplyRefused, Route, Undecided, follow, route, shown,
 };
 use crate::domain::time::Timestamp;
 
@@ -66,7 +66,19 @@ impl Registry {
                 })
             })
             .unwrap_or_else(|| (None, None, route(None, setup, now)));
+        let route = self.with_shown(route, called);
         Decision { at: now, caller, called, app, mode, route, basis, question: None }
+    }
+
+    /// AXYB: the number that the callee is to see is another than was dialled, and has a say too.
+    fn with_shown(&self, route: Route, called: Option<E164>) -> Route {
+        match &route {
+            Route::Connect(connect) if Some(connect.display.number()) != called => {
+                let status = self.directory.view(connect.display, |entry| entry.record.status);
+                shown(route, status)
+            }
+            _ => route,
+        }
     }
 
     /// Answers the switch's question for a route. The first answer that is final binds for the life of the call.

@@ -225,7 +225,7 @@ fn fee_record<'a>(cdr: &'a Cdr, app: &'a AppKey, origin: &'a Origin) -> FeeInfo<
         sp_id: &origin.sp_id,
         app_key: app.as_str(),
         icid: icid(cdr),
-        bind_num: cdr.x.expose(),
+        bind_num: cdr.bound_x.unwrap_or(cdr.x).expose(),
         session_id: &cdr.session,
         subscription_id: subscription.clone(),
         caller_num: party(cdr.caller),

@@ -100,6 +100,7 @@ fn cdr(app: &CustomerApp, session: &str, now: Timestamp) -> Cdr {
         session: session.into(),
         x: XNumber::new(number(X)),
         caller: CallingParty::Number(number(A)),
+        bound_x: None,
         destination: Some(number(B)),
         display: Some(XNumber::new(number(X))),
         extension: Extension::new(app.extension_digits, 1).filter(|_| app.mode == Mode::Axe),

@@ -24,8 +24,9 @@ macro_rules! replay {
 
 replay! {
     auth_accepted auth_ban auth_refused ax_bind ax_modify_query ax_temporary_callee ax_unbind axb_bind axb_choice
-    axb_errors axb_modify axb_query axb_unbind axe_bind_query axe_errors call_ax call_axb_answered call_axb_busy
-    call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_stop call_x notices number_status
+    axb_errors axb_modify axb_query axb_unbind axe_bind_query axe_errors axyb_bind_query call_ax call_axb_answered
+    call_axb_busy call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_axyb call_stop call_x
+    notices number_status
     operator recording replays
 }
 

@@ -5,6 +5,7 @@
 
 mod auth;
 mod axe;
+mod axyb;
 mod bindings;
 mod callbacks;
 mod calls;

@@ -184,12 +184,17 @@ pub fn tag_of(asked: &AppCommand) -> Option<&str> {
         Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
             panic!("nobody here has an app of AXE")
         }
+        Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..) => {
+            panic!("nobody here has an app of AXYB")
+        }
     }
 }
 
 pub fn stands_in(binding: &AnyBinding, tag: &str) -> bool {
     match binding {
-        AnyBinding::Axe(_) => panic!("nobody here has an app of AXE"),
+        AnyBinding::Axe(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_) => {
+            panic!("nobody here has an app of AXE or AXYB")
+        }
         AnyBinding::Axb(binding) => binding.terms.extras().user_data.as_deref() == Some(tag),
         AnyBinding::Ax(binding) => {
             let next = binding.relation.next_callee.as_deref();

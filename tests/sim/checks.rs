@@ -53,7 +53,7 @@ impl World {
                 assert!(self.model.numbers.contains_key(&connect.display), "a leg is shown no X number");
                 Ok((connect.through.subscription.unwrap(), connect.callee))
             }
-            Route::Collect(_) | Route::Undecided(_) => panic!("nobody here has an app of AXE or X"),
+            Route::Collect(_) | Route::Undecided(_) => panic!("nobody here has an app of AXE, AXYB or X"),
             Route::Reject(reject) => Err(reject.cause),
         };
         let expected = self.model.route(caller, XNumber::new(called), self.now());
@@ -69,7 +69,7 @@ impl World {
             let parties = bindings.iter().flat_map(|binding| match binding {
                 AnyBinding::Ax(binding) => vec![binding.relation.a],
                 AnyBinding::Axb(binding) => vec![binding.relation.pair.a(), binding.relation.pair.b()],
-                AnyBinding::Axe(_) => panic!("nobody here has an app of AXE"),
+                AnyBinding::Axe(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_) => panic!("no such app"),
             });
             let mut seen = BTreeSet::new();
             assert!(parties.into_iter().all(|party| seen.insert(party)), "a party stands on an X twice");

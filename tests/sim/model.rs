@@ -84,7 +84,7 @@ impl Model {
         let CallingParty::Number(caller) = caller else { return Err(RejectCause::CallerUnusable) };
         let mut on_x = self.live(now).filter(|known| known.x == x);
         let (known, callee, none) = match mode {
-            Mode::Axe | Mode::X => panic!("nobody here has an app of AXE or X"),
+            Mode::Axe | Mode::Axyb | Mode::X => panic!("nobody here has an app of AXE, AXYB or X"),
             Mode::Ax => {
                 let known = on_x.next().ok_or(RejectCause::NoAxBinding)?;
                 if caller == known.a {

@@ -3,6 +3,7 @@
 pub mod ax;
 pub mod axb;
 pub mod axe;
+pub mod axyb;
 pub mod callstop;
 pub mod notices;
 pub mod recording;
@@ -27,7 +28,7 @@ use crate::domain::slot::XSlot;
 use crate::engine::Engine;
 use crate::engine::job::Who;
 use crate::http::{BodyError, Refusal, Reply, Request, Service};
-use crate::wire::customer::XWish;
+use crate::wire::customer::{XWish, app_key};
 use crate::wire::fields::Fields;
 use crate::wire::result_code::ResultCode;
 
@@ -65,6 +66,12 @@ pub enum Operation {
     QueryAxe,
     /// AXE query v2.0: a page of those on one X.
     ListAxe,
+    /// AXYB bind, either step.
+    BindAxyb,
+    /// AXYB unbind.
+    UnbindAxyb,
+    /// AXYB query.
+    QueryAxyb,
     /// Fetch notices; in every mode.
     FetchNotices,
     /// Link to a recording.
@@ -97,6 +104,9 @@ impl Operation {
             "/rest/caas/extendnumber/v1.0" if put => Self::ModifyAxe,
             "/rest/caas/extendnumber/v1.0" if get => Self::QueryAxe,
             "/rest/caas/extendnumber/v2.0" if get => Self::ListAxe,
+            "/rest/omp/xyrelationnumber/v1.0" if post => Self::BindAxyb,
+            "/rest/omp/xyrelationnumber/v1.0" if delete => Self::UnbindAxyb,
+            "/rest/omp/xyrelationnumber/v1.0" if get => Self::QueryAxyb,
             "/rest/notifications/v1" if get => Self::FetchNotices,
             "/rest/provision/voice/record/v1.0" if get => Self::LinkRecording,
             "/rest/httpsessions/callStop/v2.0" if post => Self::StopCall,
@@ -114,6 +124,7 @@ impl Operation {
             Self::BindAxe | Self::UnbindAxe | Self::ModifyAxe | Self::QueryAxe | Self::ListAxe => {
                 Some(Mode::Axe)
             }
+            Self::BindAxyb | Self::UnbindAxyb | Self::QueryAxyb => Some(Mode::Axyb),
             Self::FetchNotices | Self::LinkRecording | Self::StopCall => None,
         }
     }
@@ -171,6 +182,9 @@ impl CustomerApi {
         if !self.engine.is_serving() {
             return Err(Rejection::new(ResultCode::InternalError));
         }
+        if operation.mode() == Some(Mode::Axyb) {
+            app_key(request.query(), admitted.app.key.as_str())?;
+        }
         let fields = fields(operation, &mut request).await?;
         let host = request.headers.get(HOST).cloned();
         // While a command waits for its commit, many others come and go: what it no longer needs is let go first.
@@ -201,6 +215,9 @@ impl CustomerApi {
             Operation::ModifyAxe => axe::modify(engine, app, &fields).await,
             Operation::QueryAxe => engine.read(|_| axe::query(engine, app, &fields))?,
             Operation::ListAxe => engine.read(|_| axe::list(engine, app, &fields))?,
+            Operation::BindAxyb => axyb::bind(engine, app, &fields).await,
+            Operation::UnbindAxyb => axyb::unbind(engine, app, &fields).await,
+            Operation::QueryAxyb => engine.read(|_| axyb::query(engine, app, &fields))?,
             Operation::FetchNotices => notices::fetch(engine, &self.readers, app, &fields).await,
             Operation::LinkRecording => {
                 recording::link(engine, app, &fields, || self.base.of(host.as_ref())).await
@@ -220,9 +237,10 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::QueryAxb
         | Operation::QueryAxe
         | Operation::ListAxe
+        | Operation::QueryAxyb
         | Operation::FetchNotices
         | Operation::LinkRecording => Ok(Fields::from_query(request.query())),
-        Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe => {
+        Operation::UnbindAx | Operation::UnbindAxb | Operation::UnbindAxe | Operation::UnbindAxyb => {
             let query = Fields::from_query(request.query());
             if query.has_any(&UNBIND_SELECTORS) {
                 return Ok(query);
@@ -237,6 +255,7 @@ async fn fields(operation: Operation, request: &mut Request) -> Result<Fields, R
         | Operation::ModifyAxb
         | Operation::BindAxe
         | Operation::ModifyAxe
+        | Operation::BindAxyb
         | Operation::StopCall => Ok(Fields::from_json(&body(request).await?)?),
     }
 }
@@ -260,6 +279,7 @@ pub async fn bind(
         Mode::Ax => ax::bind_command(engine, fields)?,
         Mode::Axb => axb::bind_command(engine, fields)?,
         Mode::Axe => axe::bind_command(engine, app, fields)?,
+        Mode::Axyb => axyb::bind_command(engine, app, fields)?,
         Mode::X => return Err(Rejection::new(ResultCode::ApiNotAllowed)),
     };
     check_tones(engine, app, &command)?;

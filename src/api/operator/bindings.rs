@@ -10,9 +10,10 @@ use crate::api::customer;
 use crate::api::json;
 use crate::api::rejection::Rejection;
 use crate::domain::binding::{AnyBinding, Expiry, UnbindCause};
-use crate::domain::command::{AxSelector, AxbSelector, AxeSelector, Command};
+use crate::domain::command::{AxSelector, AxbSelector, AxeSelector, AxybSelector, Command};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
+use crate::domain::slot::XSlot;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::http::Reply;
@@ -111,6 +112,11 @@ impl OperatorApi {
             AnyBinding::Ax(_) => Command::UnbindAx(AxSelector::Id(id), UnbindCause::Operator),
             AnyBinding::Axb(_) => Command::UnbindAxb(AxbSelector::Id(id), UnbindCause::Operator),
             AnyBinding::Axe(_) => Command::UnbindAxe(AxeSelector::Id(id), UnbindCause::Operator),
+            AnyBinding::Axyb(_) => Command::UnbindAxyb(AxybSelector::All(id), UnbindCause::Operator),
+            AnyBinding::Yb(yb) => {
+                let which = AxybSelector::Y(yb.relation.ax, yb.relation.y);
+                Command::UnbindAxyb(which, UnbindCause::Operator)
+            }
         };
         self.engine.command_on_behalf(OPERATOR, binding.app(), command).await??;
         Ok(Reply::empty(hyper::StatusCode::NO_CONTENT))
@@ -148,11 +154,13 @@ impl LiveFilter {
         let directory = &engine.shared().registry.directory;
         let mut newest = Newest { at_most, before: self.before, ids: BinaryHeap::new() };
         match (self.filter.id, self.filter.x) {
-            (Some(id), _) => directory
-                .binding(id)
-                .filter(|binding| self.fits(binding))
-                .into_iter()
-                .for_each(|binding| newest.see(binding.id())),
+            // With an X of AXYB come its B.
+            (Some(id), _) => {
+                let x = directory.x_of(id);
+                let on_x = x.and_then(|x| directory.view(x, |entry| of_subscription(entry, id)));
+                let fitting = on_x.into_iter().flatten().filter(|binding| self.fits(binding));
+                fitting.for_each(|binding| newest.see(binding.id()));
+            }
             (None, Some(x)) => drop(directory.view(x, |entry| self.look(entry, &mut newest))),
             (None, None) => {
                 for x in self.numbers(engine) {
@@ -167,7 +175,9 @@ impl LiveFilter {
     fn numbers(&self, engine: &Engine) -> Vec<XNumber> {
         let mut numbers = Vec::new();
         engine.shared().registry.directory.view_all(|entry| {
-            if entry.slot.is_some() && self.filter.app.is_none_or(|app| app == entry.record.app) {
+            // What a Y is for stands on an X, and is seen there.
+            let has_own = entry.slot.as_ref().is_some_and(|slot| !matches!(slot, XSlot::Y(_)));
+            if has_own && self.filter.app.is_none_or(|app| app == entry.record.app) {
                 numbers.push(entry.record.x);
             }
         });
@@ -186,17 +196,21 @@ impl LiveFilter {
     /// Whether a binding is one of the list.
     fn fits(&self, binding: &AnyBinding) -> bool {
         let EndedFilter { x, party, app, id } = self.filter;
-        let has = |party: E164| match binding {
-            AnyBinding::Ax(binding) => binding.relation.a == party,
-            AnyBinding::Axb(binding) => binding.relation.pair.has(party),
-            AnyBinding::Axe(binding) => binding.relation.a == party,
-        };
+        let has = |party: E164| binding.a() == party || binding.b() == Some(party);
         let is_of = |app: AppNo| binding.app() == app;
         !binding.expiry().is_due(self.now)
-            && x.is_none_or(|x| x == binding.x())
+            && x.is_none_or(|x| x == binding.x() || Some(x) == binding.y())
             && party.is_none_or(has)
             && app.is_none_or(is_of)
-            && id.is_none_or(|id| id == binding.id())
+            && id.is_none_or(|id| id == binding.id() || id == binding.subscription())
+    }
+}
+
+/// The bindings on an X that customers know by this id: one, and of AXYB its B.
+fn of_subscription(entry: &Entry, id: BindingId) -> Vec<AnyBinding> {
+    match &entry.slot {
+        Some(slot @ XSlot::Axyb(_)) => slot.bindings(),
+        slot => slot.as_ref().and_then(|slot| slot.by_id(id)).into_iter().collect(),
     }
 }
 

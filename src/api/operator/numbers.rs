@@ -120,7 +120,8 @@ impl OperatorApi {
         registry.directory.view(x, |entry| {
             let app = registry.customers.by_no(entry.record.app);
             let bound = entry.slot.as_ref().map_or(0, XSlot::len);
-            let used = NumberUse { bound, quarantined, last_call_at: entry.last_call_at };
+            let capacity = entry.slot.as_ref().and_then(XSlot::capacity);
+            let used = NumberUse { bound, capacity, quarantined, last_call_at: entry.last_call_at };
             NumberAnswer::of(&entry.record, &app, used)
         })
     }

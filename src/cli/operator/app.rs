@@ -90,8 +90,8 @@ pub struct Create {
     /// A name for people, 1 to 64 characters.
     #[arg(long)]
     name: String,
-    /// AX, AXB, AXE or X. Fixed for ever.
-    #[arg(long, value_parser = ["AX", "AXB", "AXE", "X"], ignore_case = true)]
+    /// AX, AXB, AXE, AXYB or X. Fixed for ever.
+    #[arg(long, value_parser = ["AX", "AXB", "AXE", "AXYB", "X"], ignore_case = true)]
     mode: String,
     /// Use this key instead of drawing one: to take over an existing app.
     #[arg(long, value_name = "KEY")]

@@ -48,7 +48,7 @@ pub enum Command {
     /// Show one binding.
     #[command(after_help = "Example:\n  privnum binding show b36ffac6-7903-c0f2-6fe3-d2eb1abe22e3")]
     Show {
-        /// Its subscriptionId.
+        /// Its subscriptionId; of AXYB also the id of one B alone.
         id: String,
     },
     /// Bind on behalf of an app, by the rules that hold for its own requests.
@@ -62,7 +62,7 @@ pub enum Command {
     /// End a binding.
     #[command(after_help = "Example:\n  privnum binding unbind b36ffac6-7903-c0f2-6fe3-d2eb1abe22e3")]
     Unbind {
-        /// Its subscriptionId.
+        /// Its subscriptionId; of AXYB with each B, or the id of one B alone.
         id: String,
     },
 }
@@ -103,7 +103,7 @@ pub struct Bind {
     /// Text that comes back in events and CDRs.
     #[arg(long, value_name = "TEXT")]
     user_data: Option<String>,
-    /// Instead of all that, and the only way for AXE: file with the body of the customer's bind request; - for standard input.
+    /// Instead of all that, and the only way for AXE and AXYB: file with the body of the customer's bind request; - for standard input.
     #[arg(
         long,
         value_name = "FILE",
@@ -135,6 +135,8 @@ struct Binding {
     party_a: String,
     party_b: Option<String>,
     extension: Option<String>,
+    yb_id: Option<String>,
+    y_number: Option<String>,
     #[serde(default)]
     call_direction: u8,
     expires_at: Option<String>,
@@ -235,7 +237,8 @@ fn listing(with_app: bool, ended: bool) -> Listing<Binding> {
         ("A", Kind::Whole, |binding| binding.party_a.clone()),
         ("B", Kind::Whole, |binding| {
             let extension = binding.extension.as_ref().map(|extension| format!("ext {extension}"));
-            binding.party_b.clone().or(extension).unwrap_or_default()
+            let b = binding.party_b.clone().or(extension).unwrap_or_default();
+            binding.y_number.as_ref().map_or_else(|| b.clone(), |y| format!("{b} as {y}"))
         }),
         ("SINCE (UTC)", Kind::Whole, |binding| second(&binding.since)),
     ];
@@ -279,8 +282,10 @@ fn details(binding: &Binding, now: Timestamp) -> Details {
         .with("number (X)", binding.number.as_str())
         .with("A", binding.party_a.as_str())
         .if_some("B", binding.party_b.as_deref())
+        .if_some("B is shown as (Y)", binding.y_number.as_deref())
+        .if_some("id of this B alone", binding.yb_id.as_deref())
         .if_some("extension", binding.extension.as_deref());
-    let details = if binding.party_b.is_some() {
+    let details = if binding.party_b.is_some() || binding.mode == "AXYB" {
         details.with("direction", direction)
     } else if binding.extension.is_some() {
         details

@@ -5,21 +5,25 @@ mod relation;
 use std::fmt;
 use std::time::Duration;
 
-pub use self::relation::{Ax, Axb, Axe, Fallback, FirstGiven, LastCaller, NextCallee, Span, TimeUnit};
+pub use self::relation::{
+    Ax, Axb, Axe, Axyb, Fallback, FirstGiven, LastCaller, NextCallee, Span, TimeUnit, Yb,
+};
+use super::customer::Mode;
 use super::id::{AppNo, BindingId};
-use super::number::XNumber;
+use super::number::{E164, XNumber};
 use super::time::Timestamp;
 
 /// Most AXB pairs on one X (customer-api 4).
 pub const AXB_PAIRS_MAX: u32 = 5_000;
-/// Longest life of an AXB binding in seconds: 90 days (customer-api 4.1).
+/// Longest life of an AXB or AXYB binding in seconds: 90 days (customer-api 4.1, 6.1).
 pub const AXB_DURATION_SECS_MAX: u32 = 7_776_000;
 /// Longest call a binding may allow, in minutes (customer-api 3.1, 4.1).
 pub const MAX_DURATION_MINUTES_MAX: u16 = 1_440;
 /// Longest life of an AX temporary callee in seconds: 3 days (customer-api 3.5).
 pub const NEXT_CALLEE_SECS_MAX: u32 = 259_200;
 
-/// One binding on one X number. `R` is the relation: [`Ax`], [`Axb`] or [`Axe`].
+/// One binding on one X number. `R` is the relation: [`Ax`], [`Axb`], [`Axe`], [`Axyb`] or
+/// [`Yb`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding<R> {
     /// The key of the binding; the customer sees it as subscriptionId.
@@ -227,6 +231,10 @@ pub enum AnyBinding {
     Axb(Binding<Axb>),
     /// X with one of its subscribers.
     Axe(Binding<Axe>),
+    /// AXYB: X with its A.
+    Axyb(Binding<Axyb>),
+    /// AXYB: one B of such an X, with its Y.
+    Yb(Binding<Yb>),
 }
 
 impl AnyBinding {
@@ -236,6 +244,8 @@ impl AnyBinding {
             Self::Ax(binding) => binding.id,
             Self::Axb(binding) => binding.id,
             Self::Axe(binding) => binding.id,
+            Self::Axyb(binding) => binding.id,
+            Self::Yb(binding) => binding.id,
         }
     }
 
@@ -245,6 +255,8 @@ impl AnyBinding {
             Self::Ax(binding) => binding.x,
             Self::Axb(binding) => binding.x,
             Self::Axe(binding) => binding.x,
+            Self::Axyb(binding) => binding.x,
+            Self::Yb(binding) => binding.x,
         }
     }
 
@@ -254,6 +266,8 @@ impl AnyBinding {
             Self::Ax(binding) => binding.app,
             Self::Axb(binding) => binding.app,
             Self::Axe(binding) => binding.app,
+            Self::Axyb(binding) => binding.app,
+            Self::Yb(binding) => binding.app,
         }
     }
 
@@ -263,6 +277,56 @@ impl AnyBinding {
             Self::Ax(binding) => binding.expiry,
             Self::Axb(binding) => binding.expiry,
             Self::Axe(binding) => binding.expiry,
+            Self::Axyb(binding) => binding.expiry,
+            Self::Yb(binding) => binding.expiry,
+        }
+    }
+}
+
+impl AnyBinding {
+    /// AXYB: the Y that it lends too.
+    pub const fn y(&self) -> Option<XNumber> {
+        match self {
+            Self::Yb(binding) => Some(binding.relation.y),
+            Self::Ax(_) | Self::Axb(_) | Self::Axe(_) | Self::Axyb(_) => None,
+        }
+    }
+
+    /// The binding whose id customers know it by: for one B of AXYB that of its X, else its own.
+    pub const fn subscription(&self) -> BindingId {
+        match self {
+            Self::Yb(binding) => binding.relation.ax,
+            Self::Ax(_) | Self::Axb(_) | Self::Axe(_) | Self::Axyb(_) => self.id(),
+        }
+    }
+
+    /// Its A.
+    pub const fn a(&self) -> E164 {
+        match self {
+            Self::Ax(binding) => binding.relation.a,
+            Self::Axb(binding) => binding.relation.pair.a(),
+            Self::Axe(binding) => binding.relation.a,
+            Self::Axyb(binding) => binding.relation.a,
+            Self::Yb(binding) => binding.relation.pair.a(),
+        }
+    }
+
+    /// Its B, where it names one.
+    pub const fn b(&self) -> Option<E164> {
+        match self {
+            Self::Axb(binding) => Some(binding.relation.pair.b()),
+            Self::Yb(binding) => Some(binding.relation.pair.b()),
+            Self::Ax(_) | Self::Axe(_) | Self::Axyb(_) => None,
+        }
+    }
+
+    /// How its app works.
+    pub const fn mode(&self) -> Mode {
+        match self {
+            Self::Ax(_) => Mode::Ax,
+            Self::Axb(_) => Mode::Axb,
+            Self::Axe(_) => Mode::Axe,
+            Self::Axyb(_) | Self::Yb(_) => Mode::Axyb,
         }
     }
 }
@@ -345,6 +409,11 @@ mod tests {
     #[test]
     fn an_axe_binding_without_extras_stays_within_104_bytes() {
         assert!(size_of::<Binding<Axe>>() <= 104, "{}", size_of::<Binding<Axe>>());
+    }
+
+    #[test]
+    fn one_b_of_axyb_without_extras_stays_within_96_bytes() {
+        assert!(size_of::<Binding<Yb>>() <= 96, "{}", size_of::<Binding<Yb>>());
     }
 
     #[test]

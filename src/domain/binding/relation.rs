@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use crate::domain::allocation::AreaMatch;
+use crate::domain::area::AreaCode;
 use crate::domain::extension::Extension;
-use crate::domain::number::{E164, Pair};
+use crate::domain::id::BindingId;
+use crate::domain::number::{E164, Pair, XNumber};
 use crate::domain::time::Timestamp;
 
 /// AX: X belongs to one A. Anyone who dials X reaches A; A dialling X reaches the temporary callee.
@@ -166,4 +169,33 @@ pub struct LastCaller {
     pub caller: E164,
     /// When the switch dialled A.
     pub at: Timestamp,
+}
+
+/// AXYB, the first step: X stands for one A. Whoever dials X reaches A, who is shown the Y of that caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axyb {
+    /// The protected subscriber (`origNum` of the first step).
+    pub a: E164,
+    /// Where X was wanted; a Y is looked for there too unless its step says otherwise.
+    pub area: AreaCode,
+    /// How strictly that is meant.
+    pub matching: AreaMatch,
+    /// `duration` in seconds; 0 = until unbound.
+    pub duration_secs: u32,
+    /// How long a Y stands whose step does not say it, in seconds (`ybDuration`); 0 = as long as the binding.
+    pub yb_duration_secs: u32,
+}
+
+/// AXYB, the second step: one B of an [`Axyb`] binding, on the X of which it stands. A reaches B by dialling Y, and
+/// sees Y when B calls; B sees X and dials X.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yb {
+    /// The binding of the first step. Its id is the subscriptionId of both.
+    pub ax: BindingId,
+    /// What stands for B towards A, and towards nobody else (`yNum`).
+    pub y: XNumber,
+    /// A of the binding, and B (`origNum` of the second step).
+    pub pair: Pair,
+    /// `ybDuration` as in force, in seconds; 0 = as long as the binding of the first step.
+    pub duration_secs: u32,
 }

@@ -44,7 +44,8 @@ fn collect() -> Route {
 
 fn connect(a_calls: bool) -> Route {
     let extension = Extension::parse("0042");
-    let through = Through { subscription: Some(RowKey::floor(7)), a_calls, extension, user_data: None };
+    let subscription = Some(RowKey::floor(7));
+    let through = Through { subscription, a_calls, extension, x: None, user_data: None };
     Route::Connect(Box::new(Connect {
         callee: number(1),
         display: XNumber::new(number(999)),

@@ -19,6 +19,7 @@ fn connect(max_secs: Option<u64>) -> Route {
             subscription: Some(id(7)),
             a_calls: true,
             extension: None,
+            x: None,
             user_data: Some("u".into()),
         },
         max_duration: max_secs.map(Duration::from_secs),

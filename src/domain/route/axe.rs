@@ -165,8 +165,8 @@ mod tests {
                 Ok(connect.callee)
             }
             Route::Reject(reject) => Err((reject.cause, reject.tone)),
-            Route::Collect(_) => panic!("the caller is asked for an extension"),
             Route::Undecided(_) => panic!("AXE is decided from memory"),
+            Route::Collect(_) => panic!("the caller is asked for an extension"),
         }
     }
 

@@ -1,13 +1,16 @@
 //! Where a call to an X number goes. The one function that decides who is connected with whom.
 
 mod axe;
+mod axyb;
 mod reject;
 mod reply;
 
 use std::time::Duration;
 
 use self::axe::route_axe;
-pub use self::reject::RejectCause;
+pub use self::axyb::{no_y, shown};
+use self::axyb::{route_x, route_y};
+pub use self::reject::{NoY, RejectCause};
 pub use self::reply::{Close, Forward, Lent, Reply, ReplyRefused, follow, forwarded};
 use super::binding::{Ax, Axb, Binding, Terms};
 use super::customer::{CustomerApp, Mode, NumberRecord};
@@ -54,10 +57,12 @@ pub enum Route {
 }
 
 /// What memory alone cannot tell about a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undecided {
     /// X mode: what the customer answers when asked where the call goes (customer-api 7).
     AskCustomer,
+    /// AXYB: which Y the caller, an unknown B, is given.
+    LendY(Through),
 }
 
 /// A call whose caller has to key an extension first.
@@ -101,6 +106,8 @@ pub struct Through {
     pub a_calls: bool,
     /// AXE: the extension of the binding.
     pub extension: Option<Extension>,
+    /// AXYB: the X of the binding, when a Y was dialled.
+    pub x: Option<XNumber>,
     /// Echoed in the call's notices.
     pub user_data: Option<Box<str>>,
 }
@@ -139,9 +146,12 @@ pub fn route(dialled: Option<Dialled<'_>>, setup: CallSetup<'_>, now: Timestamp)
             _ => reject(RejectCause::NoAxbBinding),
         },
         (Some(XSlot::Axe(slot)), _) => route_axe(slot, app, caller, setup.extension, now),
+        (Some(XSlot::Axyb(slot)), _) => route_x(slot, caller, now),
+        (Some(XSlot::Y(slot)), _) => route_y(slot, caller, now),
         (_, Mode::Ax) => reject(RejectCause::NoAxBinding),
         (_, Mode::Axb) => reject(RejectCause::NoAxbBinding),
         (_, Mode::Axe) => route_axe(&AxeSlot::default(), app, caller, setup.extension, now),
+        (_, Mode::Axyb) => reject(RejectCause::NoAxybBinding),
         (_, Mode::X) => Route::Undecided(Undecided::AskCustomer),
     }
 }
@@ -180,7 +190,7 @@ fn route_axb(binding: &Binding<Axb>, caller: E164) -> Route {
 
 fn through<R>(binding: &Binding<R>, a_calls: bool) -> Through {
     let user_data = binding.terms.extras().user_data.clone();
-    Through { subscription: Some(binding.id), a_calls, extension: None, user_data }
+    Through { subscription: Some(binding.id), a_calls, extension: None, x: None, user_data }
 }
 
 fn connect(callee: E164, x: XNumber, through: Through, terms: &Terms) -> Route {
@@ -220,7 +230,8 @@ impl Route {
     pub const fn through(&self) -> Option<&Through> {
         match self {
             Self::Connect(connect) => Some(&connect.through),
-            Self::Collect(_) | Self::Undecided(_) => None,
+            Self::Collect(_) | Self::Undecided(Undecided::AskCustomer) => None,
+            Self::Undecided(Undecided::LendY(through)) => Some(through),
             Self::Reject(reject) => reject.through.as_ref(),
         }
     }

@@ -35,6 +35,12 @@ pub enum RejectCause {
     EmptyExtension,
     /// AXE: A dialled X, nobody called A through it lately, and no number is set for that.
     NobodyToCallBack,
+    /// AXYB: the number is no X, and no Y of the caller's.
+    NoAxybBinding,
+    /// AXYB: who calls dialled the number that stands for itself.
+    OwnNumber,
+    /// AXYB: an unknown B dialled X and could not be given a Y.
+    NoY(NoY),
     /// X mode: the customer was asked where the call goes, and no answer with the right status came in time.
     NoReply,
     /// X mode: the customer's answer says nothing that can be done.
@@ -47,7 +53,7 @@ pub enum RejectCause {
 
 impl RejectCause {
     /// Every cause, for tests and tables.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::UnknownNumber,
         Self::CallerUnusable,
         Self::NumberUnusable(NumberStatus::Suspended),
@@ -61,6 +67,12 @@ impl RejectCause {
         Self::NoAxeBinding,
         Self::EmptyExtension,
         Self::NobodyToCallBack,
+        Self::NoAxybBinding,
+        Self::OwnNumber,
+        Self::NoY(NoY::NoneFree),
+        Self::NoY(NoY::TooManyB),
+        Self::NoY(NoY::CallerIsLent),
+        Self::NoY(NoY::NotWritten),
         Self::NoReply,
         Self::ReplyUnusable,
         Self::ToneMissing,
@@ -84,6 +96,9 @@ impl RejectCause {
             Self::NextCalleeExpired | Self::NobodyToCallBack => StateCode::NO_CALLBACK_RECORD,
             Self::NoAxeBinding => StateCode::NO_AXE_BINDING,
             Self::EmptyExtension => StateCode::EMPTY_EXTENSION,
+            Self::NoAxybBinding => StateCode::NO_AXYB_BINDING,
+            Self::OwnNumber => StateCode::OWN_NUMBER,
+            Self::NoY(_) => StateCode::NO_Y,
             Self::ToneMissing => StateCode::TONE_MISSING,
             Self::ClosedByCustomer => StateCode::CLOSED_BY_CUSTOMER,
         }
@@ -113,6 +128,12 @@ impl RejectCause {
             Self::NoAxeBinding => "noAxeBinding",
             Self::EmptyExtension => "emptyExtension",
             Self::NobodyToCallBack => "nobodyToCallBack",
+            Self::NoAxybBinding => "noAxybBinding",
+            Self::OwnNumber => "ownNumber",
+            Self::NoY(NoY::NoneFree) => "noYFree",
+            Self::NoY(NoY::TooManyB) => "noYTooManyB",
+            Self::NoY(NoY::CallerIsLent) => "noYCallerIsLent",
+            Self::NoY(NoY::NotWritten) => "noYNotWritten",
             Self::NoReply => "noReply",
             Self::ReplyUnusable => "replyUnusable",
             Self::ToneMissing => "toneMissing",
@@ -128,7 +149,11 @@ impl RejectCause {
     /// What of the app's own tone files the caller is to hear, if the app has set one.
     pub fn tone(self, app: &CustomerApp) -> Option<&str> {
         match self {
-            Self::NoAxbBinding | Self::NoAxBinding | Self::NoAxeBinding => app.no_binding_tone.as_deref(),
+            Self::NoAxbBinding
+            | Self::NoAxBinding
+            | Self::NoAxeBinding
+            | Self::NoAxybBinding
+            | Self::NoY(_) => app.no_binding_tone.as_deref(),
             Self::NoNextCallee | Self::NextCalleeExpired | Self::NobodyToCallBack => {
                 app.no_callee_tone.as_deref()
             }
@@ -139,6 +164,7 @@ impl RejectCause {
             | Self::AccountFrozen
             | Self::Direction
             | Self::EmptyExtension
+            | Self::OwnNumber
             | Self::NoReply
             | Self::ReplyUnusable
             | Self::ToneMissing
@@ -174,6 +200,33 @@ impl RejectCause {
             Self::ReplyUnusable => format!("the app's answer about the call to {x} cannot be used"),
             Self::ToneMissing => format!("the app's answer about the call to {x} names a missing tone file"),
             Self::ClosedByCustomer => format!("the app answered that the call to {x} is to end"),
+            Self::NoAxybBinding => format!("{x} is no X, and no Y of {from}"),
+            Self::OwnNumber => format!("{from} dialled {x}, which stands for {from} itself"),
+            Self::NoY(why) => format!("{from} dialled {x} and was given no Y: {}", why.in_words()),
+        }
+    }
+}
+
+/// Why an unknown B was given no Y.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoY {
+    /// No number of the app can be its Y.
+    NoneFree,
+    /// The binding has as many B as there may be.
+    TooManyB,
+    /// The caller's number is itself one that is lent out.
+    CallerIsLent,
+    /// It could not be made durable, or not in time.
+    NotWritten,
+}
+
+impl NoY {
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::NoneFree => "the app has no number that can be one",
+            Self::TooManyB => "the binding has as many B as there may be",
+            Self::CallerIsLent => "the number is itself one that is lent out",
+            Self::NotWritten => "it could not be stored in time",
         }
     }
 }

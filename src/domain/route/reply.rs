@@ -100,7 +100,8 @@ pub fn follow(reply: Reply, lent: Lent<'_>) -> Result<Route, ReplyRefused> {
         let why = format!("{member}: the app has no approved tone file {tone}");
         return Err(ReplyRefused { cause: RejectCause::ToneMissing, why });
     }
-    let through = |user_data| Through { subscription: None, a_calls: false, extension: None, user_data };
+    let through =
+        |user_data| Through { subscription: None, a_calls: false, extension: None, x: None, user_data };
     let forward = match reply {
         Reply::Connect(forward) => *forward,
         Reply::Close(Close { tone, user_data }) => {
@@ -139,7 +140,7 @@ pub fn forwarded(callee: E164, x: XNumber) -> Route {
         callee_tone: None,
         record_tone: None,
         last_minute_tone: None,
-        through: Through { subscription: None, a_calls: false, extension: None, user_data: None },
+        through: Through { subscription: None, a_calls: false, extension: None, x: None, user_data: None },
     }))
 }
 

@@ -1,19 +1,22 @@
 //! All bindings on one X number, compactly. An X number works in one mode at a time, so "AX and AXB on the
 //! same X" cannot be written down; a party is a key of an AXB slot, and an extension one of an AXE slot, so
-//! neither can stand there twice.
+//! neither can stand there twice. A number of AXYB is an X or a Y, never both.
 //!
 //! [`XSlot::apply`] is the only way a slot changes. It asserts, it does not check: what it is given has been
-//! decided by the rules in `ax.rs`, `axb.rs` and `axe.rs`.
+//! decided by the rules in `ax.rs`, `axb.rs`, `axe.rs` and `axyb.rs`.
 
 mod axb;
 mod axe;
+mod axyb;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 pub use self::axb::AxbSlot;
 pub use self::axe::AxeSlot;
-use super::binding::{AnyBinding, Ax, Binding, Change};
+pub use self::axyb::{AxybSlot, YSlot};
+use super::axyb::YB_PER_X_MAX;
+use super::binding::{AnyBinding, Ax, Binding, Change, Yb};
 use super::id::BindingId;
 use super::number::E164;
 use super::time::Timestamp;
@@ -27,6 +30,10 @@ pub enum XSlot {
     Axb(AxbSlot),
     /// Many A, each with an extension.
     Axe(AxeSlot),
+    /// AXYB: the X of one A, with each B of that A.
+    Axyb(Box<AxybSlot>),
+    /// AXYB: a Y. What it is the Y of stands on the X numbers.
+    Y(Box<YSlot>),
 }
 
 impl XSlot {
@@ -82,21 +89,84 @@ impl XSlot {
                 (!slot.is_empty()).then_some(Self::Axe(slot))
             }
             (Some(slot), Change::PartyLeft { .. }) => Some(slot),
+            (None, Change::Bound(AnyBinding::Axyb(binding))) => {
+                Some(Self::Axyb(Box::new(AxybSlot::new(binding.clone()))))
+            }
+            (Some(Self::Axyb(mut slot)), Change::Bound(AnyBinding::Yb(yb))) => {
+                slot.insert(yb.clone());
+                Some(Self::Axyb(slot))
+            }
+            (Some(Self::Axyb(mut slot)), Change::Unbound { binding: AnyBinding::Yb(yb), .. }) => {
+                slot.remove(yb.id).expect("an ended binding stood on its X");
+                Some(Self::Axyb(slot))
+            }
+            (Some(Self::Axyb(slot)), Change::Unbound { binding: AnyBinding::Axyb(binding), .. }) => {
+                assert_eq!(slot.binding.id, binding.id, "another AXYB binding stands on {}", binding.x);
+                assert_eq!(slot.len(), 1, "a Y of {} would be left without its X", binding.x);
+                None
+            }
             (slot, change) => panic!("{:?} does not fit {change:?}", slot.map(|slot| slot.len())),
         }
     }
 
-    /// How many bindings stand here, expired ones that no timer has removed yet included.
+    /// The slot of a number that is lent out as a Y too.
+    ///
+    /// # Panics
+    /// As [`XSlot::apply`].
+    #[must_use]
+    pub fn lend(slot: Option<Self>, yb: Arc<Binding<Yb>>) -> Self {
+        let mut slot = match slot {
+            None => Box::new(YSlot::default()),
+            Some(Self::Y(slot)) => slot,
+            Some(_) => panic!("{} is no Y", yb.relation.y),
+        };
+        slot.insert(yb);
+        Self::Y(slot)
+    }
+
+    /// The slot of a number that is no Y for this B any more.
+    ///
+    /// # Panics
+    /// As [`XSlot::apply`].
+    #[must_use]
+    pub fn take_back(slot: Option<Self>, yb: &Binding<Yb>) -> Option<Self> {
+        let Some(Self::Y(mut slot)) = slot else { panic!("{} is no Y", yb.relation.y) };
+        slot.remove(yb);
+        (!slot.is_empty()).then_some(Self::Y(slot))
+    }
+
+    /// How many bindings a number with this slot can carry, where that is not the same for all numbers of its app.
+    pub const fn capacity(&self) -> Option<u32> {
+        match self {
+            Self::Axyb(_) => Some(1 + YB_PER_X_MAX),
+            Self::Ax(_) | Self::Axb(_) | Self::Axe(_) | Self::Y(_) => None,
+        }
+    }
+
+    /// How loaded the number is for whoever looks for one: an X of AXYB can take nothing more.
+    pub fn load(&self) -> u32 {
+        match self {
+            Self::Axyb(_) => u32::MAX,
+            Self::Ax(_) | Self::Axb(_) | Self::Axe(_) | Self::Y(_) => {
+                u32::try_from(self.len()).expect("a number carries at most 9,999 bindings")
+            }
+        }
+    }
+
+    /// How many bindings stand here, expired ones that no timer has removed yet included. Of a Y: how many it is
+    /// the Y of.
     pub fn len(&self) -> usize {
         match self {
             Self::Ax(_) => 1,
             Self::Axb(slot) => slot.len(),
             Self::Axe(slot) => slot.len(),
+            Self::Axyb(slot) => slot.len(),
+            Self::Y(slot) => slot.len(),
         }
     }
 
-    /// The ids of the bindings that are live at `now`, in no particular order.
-    pub fn each_live(&self, now: Timestamp, see: impl FnMut(BindingId)) {
+    /// The ids of the bindings that are live at `now`, in no particular order. Of a Y: those it is the Y of.
+    pub fn each_live(&self, now: Timestamp, mut see: impl FnMut(BindingId)) {
         fn live<'s, R: 's>(
             bindings: impl Iterator<Item = &'s Binding<R>>,
             now: Timestamp,
@@ -108,6 +178,11 @@ impl XSlot {
             Self::Ax(binding) => live(std::iter::once(binding), now, see),
             Self::Axb(slot) => live(slot.iter(), now, see),
             Self::Axe(slot) => live(slot.iter(), now, see),
+            Self::Axyb(slot) => {
+                live(std::iter::once(&slot.binding), now, &mut see);
+                live(slot.ybs(), now, see);
+            }
+            Self::Y(slot) => live(slot.iter(), now, see),
         }
     }
 
@@ -125,6 +200,17 @@ impl XSlot {
                 .by_a(party)
                 .filter(|(binding, _)| binding.is_live(now))
                 .for_each(|(binding, _)| see(binding.id)),
+            Self::Axyb(slot) => {
+                if slot.binding.relation.a == party && slot.binding.is_live(now) {
+                    see(slot.binding.id);
+                }
+                let of_party = slot.ybs().filter(|yb| yb.relation.pair.has(party) && yb.is_live(now));
+                of_party.for_each(|yb| see(yb.id));
+            }
+            Self::Y(slot) => {
+                let known_to = slot.by_a(party).into_iter();
+                known_to.chain(slot.of_b(party)).filter(|yb| yb.is_live(now)).for_each(|yb| see(yb.id));
+            }
         }
     }
 
@@ -139,15 +225,23 @@ impl XSlot {
             Self::Ax(binding) => (binding.id == id).then(|| AnyBinding::Ax(binding.clone())),
             Self::Axb(slot) => slot.by_id(id).cloned().map(AnyBinding::Axb),
             Self::Axe(slot) => slot.by_id(id).cloned().map(AnyBinding::Axe),
+            Self::Axyb(slot) if slot.binding.id == id => Some(AnyBinding::Axyb(slot.binding.clone())),
+            Self::Axyb(slot) => slot.yb(id).map(|yb| AnyBinding::Yb((**yb).clone())),
+            Self::Y(_) => None,
         }
     }
 
-    /// Every binding here, oldest first.
+    /// Every binding here, oldest first. None on a Y: its bindings stand on their X.
     pub fn bindings(&self) -> Vec<AnyBinding> {
         match self {
             Self::Ax(binding) => vec![AnyBinding::Ax(binding.clone())],
             Self::Axb(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axb).collect(),
             Self::Axe(slot) => slot.in_order().into_iter().cloned().map(AnyBinding::Axe).collect(),
+            Self::Axyb(slot) => {
+                let ax = AnyBinding::Axyb(slot.binding.clone());
+                std::iter::once(ax).chain(slot.ybs().cloned().map(AnyBinding::Yb)).collect()
+            }
+            Self::Y(_) => Vec::new(),
         }
     }
 }
@@ -206,7 +300,7 @@ mod tests {
                 }
                 match &slot {
                     None => prop_assert!(model.is_empty()),
-                    Some(XSlot::Ax(_) | XSlot::Axe(_)) => prop_assert!(false, "an AXB slot changed its mode"),
+                    Some(XSlot::Ax(_) | XSlot::Axe(_) | XSlot::Axyb(_) | XSlot::Y(_)) => prop_assert!(false, "an AXB slot changed its mode"),
                     Some(XSlot::Axb(slot)) => {
                         prop_assert_eq!(slot.in_order(), model.iter().collect::<Vec<_>>());
                         for party in (0..40).map(number) {

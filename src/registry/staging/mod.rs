@@ -9,6 +9,7 @@
 mod ax;
 mod axb;
 mod axe;
+mod axyb;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -54,7 +55,7 @@ enum Touch {
     /// AXE.
     Extension(XNumber, Extension),
     Binding(BindingId),
-    /// AX: the X number as a whole.
+    /// AX, AXYB: the X number as a whole.
     Number(XNumber),
     /// AX: how many X numbers an A has.
     Owner(AppNo, E164),
@@ -108,6 +109,9 @@ impl Staging {
     /// Decides one command of the batch.
     pub fn decide(&mut self, registry: &Registry, asked: &AppCommand, now: Timestamp) -> Decided {
         let app = registry.customers.by_no(asked.app);
+        if let Some(binding) = axyb::standing(registry, &app, &asked.command, now) {
+            return Decided::Changes(Vec::new(), Done::Stands(binding));
+        }
         match self.changes_of(registry, &app, &asked.command, now) {
             Err(Undecided::Refused(refusal)) => Decided::Refused(refusal),
             Err(Undecided::Conflict) => Decided::NextBatch,
@@ -124,19 +128,27 @@ impl Staging {
 
     /// Ends, within the batch, what has expired. Entries that the batch touches already come back later.
     pub fn expire(&mut self, registry: &Registry, now: Timestamp) -> Vec<Change> {
-        let mut changes = Vec::new();
+        let (mut changes, mut staged) = (Vec::new(), HashSet::new());
         for id in self.expiry.pop_due(now, EXPIRED_PER_ROUND) {
             let Some(binding) = registry.directory.binding(id) else { continue };
             let Expiry::At(at) = binding.expiry() else { continue };
             if at > now {
                 continue; // Modified: it was noted again under its new expiry.
             }
-            let change = Change::Unbound { binding, cause: UnbindCause::Expired, at };
-            if self.conflicts(std::slice::from_ref(&change)) {
-                self.expiry.note(id, Expiry::At(at));
+            if !staged.insert(id) {
+                continue; // AXYB: it ends with its X.
+            }
+            let mut ends = axyb::ending_with(registry, &binding, now);
+            ends.retain(|end| staged.insert(end.binding().id()));
+            ends.push(Change::Unbound { binding, cause: UnbindCause::Expired, at });
+            if self.conflicts(&ends) {
+                for end in &ends {
+                    staged.remove(&end.binding().id());
+                    self.expiry.note(end.binding().id(), end.binding().expiry());
+                }
             } else {
-                self.touch(std::slice::from_ref(&change));
-                changes.push(change);
+                self.touch(&ends);
+                changes.extend(ends);
             }
         }
         changes
@@ -163,25 +175,25 @@ impl Staging {
     /// Ends, within the batch, everything on an X number that is withdrawn from its app; what had expired unnoticed
     /// ends as expired.
     pub fn vacate(&mut self, registry: &Registry, x: XNumber, now: Timestamp) -> Vec<Change> {
-        let bindings = registry.directory.view(x, |entry| entry.slot.as_ref().map(XSlot::bindings)).flatten();
+        let bindings = registry.directory.standing_by(x);
         let ends = |binding: AnyBinding| match binding.expiry() {
             Expiry::At(at) if at <= now => Change::Unbound { binding, cause: UnbindCause::Expired, at },
             _ => Change::Unbound { binding, cause: UnbindCause::NumberWithdrawn, at: now },
         };
-        let changes: Vec<_> = bindings.unwrap_or_default().into_iter().map(ends).collect();
+        let changes: Vec<_> = bindings.into_iter().map(ends).collect();
         self.touch(&changes);
         changes
     }
 
     /// Takes in a change that is durable.
     pub fn absorb(&mut self, registry: &Registry, change: &Change) {
-        let load = registry.directory.apply(change);
+        let (number, load) = registry.directory.apply(change);
         let binding = change.binding();
         if let AnyBinding::Axe(binding) = binding {
             self.note_extension(change, binding);
         }
         if let Some(pool) = self.pools.get_mut(&binding.app()) {
-            pool.set_load(binding.x(), load);
+            pool.set_load(number, load);
         }
         match change {
             Change::Bound(binding) | Change::Modified(binding) => {
@@ -240,6 +252,7 @@ impl Staging {
             | Command::UnbindAx(..) => Mode::Ax,
             Command::BindAxb(..) | Command::ModifyAxb(..) | Command::UnbindAxb(..) => Mode::Axb,
             Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => Mode::Axe,
+            Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..) => Mode::Axyb,
         };
         if app.mode != mode {
             return Err(Refusal::WrongMode(app.mode).into());
@@ -258,6 +271,9 @@ impl Staging {
             Command::BindAxe(choice, wanted) => self.bind_axe(registry, app, choice, wanted, now),
             Command::ModifyAxe(which, patch) => axe::modify(registry, app, *which, patch, now),
             Command::UnbindAxe(which, cause) => axe::unbind(registry, app, *which, *cause, now),
+            Command::BindAxyb(search, wanted) => self.bind_axyb(registry, app, search, wanted, now),
+            Command::BindYb(ax, search, wanted) => self.bind_yb(registry, app, *ax, search, wanted, now),
+            Command::UnbindAxyb(which, cause) => axyb::unbind(registry, app, *which, *cause, now),
         }
     }
 
@@ -273,7 +289,7 @@ impl Staging {
         self.touched.extend(changes.iter().flat_map(touches));
         for change in changes {
             if let Change::Bound(binding) = change {
-                *self.added.entry(binding.x()).or_default() += 1;
+                *self.added.entry(binding.y().unwrap_or(binding.x())).or_default() += 1;
             }
         }
     }
@@ -356,6 +372,8 @@ fn touches(change: &Change) -> impl Iterator<Item = Touch> {
             let [binding, extension] = axe::touch(binding);
             [Some(binding), Some(extension), None]
         }
+        AnyBinding::Axyb(binding) => [Some(Touch::Binding(binding.id)), Some(Touch::Number(binding.x)), None],
+        AnyBinding::Yb(binding) => axyb::touch(binding, matches!(change, Change::Bound(_))),
     };
     touches.into_iter().flatten()
 }

@@ -60,6 +60,7 @@ impl Model {
             Mode::Ax => self.decide_ax(app.no, &asked.command, id, now),
             Mode::Axe => unreachable!("the model has no AXE; `tests/it/axe/` and the slot's own model do"),
             Mode::X => unreachable!("nothing is bound in X mode"),
+            Mode::Axyb => unreachable!("AXYB has a model of its own"),
         }
     }
 
@@ -226,7 +227,9 @@ impl Model {
         let bound = self.bindings.iter().filter(on_x).find(|binding| match binding {
             AnyBinding::Ax(_) => true,
             AnyBinding::Axb(binding) => binding.relation.pair.has(caller),
-            AnyBinding::Axe(_) => unreachable!("the model has no AXE"),
+            AnyBinding::Axe(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_) => {
+                unreachable!("the model has neither AXE nor AXYB")
+            }
         });
         let (terms, id, a_calls, callee) = match bound {
             None if app.mode == Mode::Ax => return Err(RejectCause::NoAxBinding),
@@ -245,7 +248,9 @@ impl Model {
                 (&binding.terms, binding.id, true, callee)
             }
             Some(AnyBinding::Ax(binding)) => (&binding.terms, binding.id, false, Ok(binding.relation.a)),
-            Some(AnyBinding::Axe(_)) => unreachable!("the model has no AXE"),
+            Some(AnyBinding::Axe(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_)) => {
+                unreachable!("the model has neither AXE nor AXYB")
+            }
         };
         match (terms.direction.code(), a_calls) {
             (1, false) | (2, true) => Err(RejectCause::Direction),
@@ -434,6 +439,9 @@ fn facts(command: &Command) -> (Mode, bool, Vec<E164>) {
         Command::UnbindAxb(..) => (Mode::Axb, false, Vec::new()),
         Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
             unreachable!("the model has no AXE")
+        }
+        Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..) => {
+            unreachable!("AXYB has a model of its own")
         }
     }
 }

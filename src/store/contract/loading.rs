@@ -27,9 +27,19 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     let mut everything = Everything {
         apps: vec![sample::app(1), sample::plain_app(2)],
         numbers: vec![(number_record(1), Some(at(30))), (number_record(2), None)],
-        bindings: vec![axb(key(3), 1, 2), sample::ax(key(4)), sample::axe(key(6), "0042")],
+        bindings: vec![
+            axb(key(3), 1, 2),
+            sample::ax(key(4)),
+            sample::axe(key(6), "0042"),
+            sample::axyb(key(9)),
+            sample::yb(key(10), key(9)),
+        ],
         last_callers: vec![(key(6), sample::last_caller(5, 20))],
-        ended: vec![(sample::ax(key(5)), at(31)), (sample::axe(key(7), "0043"), at(32))],
+        ended: vec![
+            (sample::ax(key(5)), at(31)),
+            (sample::axe(key(7), "0043"), at(32)),
+            (sample::yb(key(12), key(9)), at(33)),
+        ],
         deliveries: vec![delivery(8, 1, NoticeKind::Event)],
         replays: vec![sample::replay(45)],
         last_key: Some(key(50)),
@@ -49,6 +59,8 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     writes.push(bound(sample::axe(key(7), "0043")));
     writes.push(unbound(sample::ax(key(5)), UnbindCause::Expired, at(31)));
     writes.push(unbound(sample::axe(key(7), "0043"), UnbindCause::Customer, at(32)));
+    writes.push(bound(sample::yb(key(12), key(9))));
+    writes.push(unbound(sample::yb(key(12), key(9)), UnbindCause::Expired, at(33)));
     writes.extend(everything.calls.iter().flat_map(sample::written));
     writes.extend(sample::written(&closed));
     writes.push(sample::closed(&mut closed, at(30)));
@@ -67,7 +79,7 @@ pub(crate) fn every_kind_of_write_is_loaded_as_it_was<P: Place>() {
     commit(&*store, writes);
     let found = load(&*store);
     assert_eq!(found, Everything { secret: found.secret, ..expected });
-    assert_eq!(store.binding_count().unwrap(), 3);
+    assert_eq!(store.binding_count().unwrap(), 5);
 }
 
 pub(crate) fn opening_again_loads_the_same<P: Place>() {

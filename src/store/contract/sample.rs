@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::allocation::AreaMatch;
 use crate::domain::area::AreaCode;
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Change, Expiry, Extras, Fallback, FirstGiven,
-    LastCaller, NextCallee, Span, Terms, TimeUnit, UnbindCause,
+    AnyBinding, Ax, Axb, Axe, Axyb, Binding, CallDirection, Change, Expiry, Extras, Fallback, FirstGiven,
+    LastCaller, NextCallee, Span, Terms, TimeUnit, UnbindCause, Yb,
 };
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Closed, Decision, Stage};
 use crate::domain::customer::{
@@ -192,6 +193,40 @@ pub(crate) fn axe(id: RowKey, extension: &str) -> AnyBinding {
     })
 }
 
+/// A binding of X 4 of AXYB with A 1 and every field set.
+pub(crate) fn axyb(id: RowKey) -> AnyBinding {
+    let extras = Extras { others_call_tone: text("x.wav"), ..Extras::default() };
+    AnyBinding::Axyb(Binding {
+        id,
+        app: AppNo(4),
+        x: x(4),
+        relation: Axyb {
+            a: number(1),
+            area: AreaCode::parse("0755").unwrap(),
+            matching: AreaMatch::Loose,
+            duration_secs: 7_200,
+            yb_duration_secs: 600,
+        },
+        terms: Terms { direction: CallDirection::AToB, ..Terms::default() }.with_extras(extras),
+        expiry: Expiry::At(at(7_200)),
+        since: at(6),
+    })
+}
+
+/// B 2 of that binding, with Y 5.
+pub(crate) fn yb(id: RowKey, ax: RowKey) -> AnyBinding {
+    let extras = Extras { a_calls_tone: text("y.wav"), user_data: text("u"), ..Extras::default() };
+    AnyBinding::Yb(Binding {
+        id,
+        app: AppNo(4),
+        x: x(4),
+        relation: Yb { ax, y: x(5), pair: Pair::new(number(1), number(2)).unwrap(), duration_secs: 300 },
+        terms: Terms { record: true, ..Terms::default() }.with_extras(extras),
+        expiry: Expiry::At(at(300)),
+        since: at(7),
+    })
+}
+
 /// Caller `n`, who called at that second.
 pub(crate) fn last_caller(n: u64, secs: u64) -> LastCaller {
     LastCaller { caller: number(n), at: at(secs) }
@@ -254,6 +289,7 @@ pub(crate) fn call(n: u64) -> Call {
                 subscription: Some(key(7)),
                 a_calls: true,
                 extension: Extension::parse("0042"),
+                x: Some(x(8)),
                 user_data: text("u"),
             },
             max_duration: Some(Duration::from_secs(3_600)),
@@ -348,8 +384,9 @@ pub(crate) fn cdr(secs: u64) -> Cdr {
         session: format!("session-{secs}").into(),
         x: x(1),
         caller: CallingParty::Number(number(1)),
+        bound_x: Some(x(8)),
         destination: Some(number(2)),
-        display: Some(x(2)),
+        display: Some(x(9)),
         direction: 1,
         subscription: Some(key(7)),
         extension: Extension::parse("0042"),
@@ -374,6 +411,7 @@ pub(crate) fn bare_cdr(secs: u64) -> Cdr {
         mode: Mode::Ax,
         x: x(2),
         caller: CallingParty::Withheld,
+        bound_x: None,
         destination: None,
         display: None,
         subscription: None,

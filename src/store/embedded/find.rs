@@ -47,7 +47,7 @@ pub(super) fn cdrs<'f>(
     };
     let narrow = |conditions: &mut Conditions<'f>| {
         conditions.equal("app", filter.app.as_ref())?;
-        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal_any(&["x", "bound_x"], filter.x.as_ref())?;
         conditions.equal_any(&["caller", "destination"], filter.party.as_ref())?;
         conditions.equal("subscription", filter.subscription.as_ref())?;
         conditions.equal_text("session", filter.session.as_deref());
@@ -263,9 +263,9 @@ pub(super) fn ended<'f>(
         key_of: |row: &EndedRow| row.key,
     };
     let narrow = |conditions: &mut Conditions<'f>| {
-        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal_any(&["x", "y"], filter.x.as_ref())?;
         conditions.equal("app", filter.app.as_ref())?;
-        conditions.equal("id", filter.id.as_ref())?;
+        conditions.equal_any(&["id", "ax"], filter.id.as_ref())?;
         conditions.equal_any(&["a", "b"], filter.party.as_ref())
     };
     list.find(db, index, (page, Span::default()), narrow, |cells| {
@@ -292,7 +292,7 @@ pub(super) fn operations<'f>(
     };
     let narrow = |conditions: &mut Conditions<'f>| {
         conditions.equal("app", filter.app.as_ref())?;
-        conditions.equal("x", filter.x.as_ref())?;
+        conditions.equal_any(&["x", "y"], filter.x.as_ref())?;
         conditions.equal("binding", filter.binding.as_ref())?;
         conditions.equal_text("kind", filter.kind.map(OperationKind::as_str));
         conditions.equal_any(&["a", "b", "callee"], filter.party.as_ref())

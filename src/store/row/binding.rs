@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::column::Json;
 use super::{RowError, columns};
+use crate::domain::allocation::AreaMatch;
+use crate::domain::area::AreaCode;
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
-    Terms, TimeUnit,
+    AnyBinding, Ax, Axb, Axe, Axyb, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee,
+    Span, Terms, TimeUnit, Yb,
 };
 use crate::domain::customer::Mode;
 use crate::domain::extension::Extension;
@@ -41,6 +43,9 @@ columns! {
         since: Timestamp,
         extension: Option<Extension>,
         axe: Option<Json<AxeDocument>>,
+        axyb: Option<Json<AxybDocument>>,
+        ax: Option<BindingId>,
+        y: Option<XNumber>,
     }
 }
 
@@ -119,6 +124,34 @@ impl AxeDocument {
     }
 }
 
+/// What only the bindings of an X of AXYB have and nobody searches for, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AxybDocument {
+    area: u16,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    loose: bool,
+    yb_duration_secs: u32,
+}
+
+impl From<&Axyb> for AxybDocument {
+    fn from(axyb: &Axyb) -> Self {
+        Self {
+            area: axyb.area.word(),
+            loose: axyb.matching == AreaMatch::Loose,
+            yb_duration_secs: axyb.yb_duration_secs,
+        }
+    }
+}
+
+impl AxybDocument {
+    fn into_axyb(self, a: E164, duration_secs: u32) -> Option<Axyb> {
+        let matching = if self.loose { AreaMatch::Loose } else { AreaMatch::Strict };
+        let area = AreaCode::from_word(self.area)?;
+        Some(Axyb { a, area, matching, duration_secs, yb_duration_secs: self.yb_duration_secs })
+    }
+}
+
 /// A [`Fallback`] as a tone and a number, of which one at most is there.
 pub(super) fn tone_and_number(fallback: Option<&Fallback>) -> (Option<Box<str>>, Option<u64>) {
     match fallback {
@@ -183,6 +216,21 @@ impl<'r> From<&'r AnyBinding> for BindingColumns<'r> {
                 axe: Some(Json((&binding.relation).into())),
                 ..common(binding, Mode::Axe, binding.relation.a)
             },
+            AnyBinding::Axyb(binding) => Self {
+                duration_secs: Some(binding.relation.duration_secs),
+                axyb: Some(Json((&binding.relation).into())),
+                ..common(binding, Mode::Axyb, binding.relation.a)
+            },
+            AnyBinding::Yb(binding) => {
+                let Yb { ax, y, pair, duration_secs } = binding.relation;
+                Self {
+                    b: Some(pair.b()),
+                    duration_secs: Some(duration_secs),
+                    ax: Some(ax),
+                    y: Some(y),
+                    ..common(binding, Mode::Axyb, pair.a())
+                }
+            }
         }
     }
 }
@@ -216,6 +264,9 @@ fn common<'r, R>(binding: &Binding<R>, mode: Mode, a: E164) -> BindingColumns<'r
         since: binding.since,
         extension: None,
         axe: None,
+        axyb: None,
+        ax: None,
+        y: None,
     }
 }
 
@@ -234,10 +285,7 @@ impl BindingColumns<'_> {
                 Ok(AnyBinding::Ax(self.with(relation)))
             }
             Mode::Axb => {
-                let b = self.b.ok_or(RowError::Unreadable("binding.b"))?;
-                let pair = Pair::new(self.a, b).ok_or(RowError::Unreadable("binding.b"))?;
-                let duration_secs =
-                    self.duration_secs.ok_or(RowError::Unreadable("binding.duration_secs"))?;
+                let (pair, duration_secs) = (self.pair()?, self.duration_secs()?);
                 Ok(AnyBinding::Axb(self.with(Axb { pair, duration_secs })))
             }
             Mode::Axe => {
@@ -245,8 +293,29 @@ impl BindingColumns<'_> {
                 let axe = self.axe.take().and_then(|Json(document)| document.into_axe(self.a, extension));
                 Ok(AnyBinding::Axe(self.with(axe.ok_or(RowError::Unreadable("binding.axe"))?)))
             }
+            Mode::Axyb => {
+                let duration_secs = self.duration_secs()?;
+                let Some(ax) = self.ax else {
+                    let (document, a) = (self.axyb.take(), self.a);
+                    let axyb = document.and_then(|Json(document)| document.into_axyb(a, duration_secs));
+                    return Ok(AnyBinding::Axyb(
+                        self.with(axyb.ok_or(RowError::Unreadable("binding.axyb"))?),
+                    ));
+                };
+                let y = self.y.ok_or(RowError::Unreadable("binding.y"))?;
+                let pair = self.pair()?;
+                Ok(AnyBinding::Yb(self.with(Yb { ax, y, pair, duration_secs })))
+            }
             Mode::X => Err(RowError::Unreadable("binding.mode")),
         }
+    }
+
+    fn pair(&self) -> Result<Pair, RowError> {
+        self.b.and_then(|b| Pair::new(self.a, b)).ok_or(RowError::Unreadable("binding.b"))
+    }
+
+    fn duration_secs(&self) -> Result<u32, RowError> {
+        self.duration_secs.ok_or(RowError::Unreadable("binding.duration_secs"))
     }
 
     fn take_next_callee(&mut self) -> Result<Option<NextCallee>, RowError> {

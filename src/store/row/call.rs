@@ -41,6 +41,7 @@ columns! {
         recording: Option<Json<RecordingDocument>>,
         extension: Option<Extension>,
         question: Option<Json<QuestionDocument>>,
+        bound_x: Option<XNumber>,
     }
 }
 
@@ -91,6 +92,7 @@ columns! {
         extension: Option<Extension>,
         display: Option<XNumber>,
         released_by: Option<ReleasedBy>,
+        bound_x: Option<XNumber>,
     }
 }
 
@@ -130,6 +132,7 @@ pub(crate) enum RouteDocument {
     },
     /// X mode: what the customer answers is not known.
     AskCustomer {},
+    LendY,
 }
 
 impl From<&Route> for RouteDocument {
@@ -146,6 +149,7 @@ impl From<&Route> for RouteDocument {
                 last_minute_tone: connect.last_minute_tone.clone(),
             },
             Route::Collect(Collect { tone, digits }) => Self::Collect { tone: tone.clone(), digits: *digits },
+            Route::Undecided(Undecided::LendY(_)) => Self::LendY,
             Route::Reject(reject) => Self::Reject {
                 tone: reject.tone.clone(),
                 cause: reject.cause.as_str().into(),
@@ -183,6 +187,7 @@ impl RouteDocument {
                 last_minute_tone,
             }))),
             Self::Collect { tone, digits } => Some(Route::Collect(Collect { tone, digits })),
+            Self::LendY => Some(Route::Undecided(Undecided::LendY(through?))),
             Self::Reject { cause, number_status, tone } => {
                 let cause = RejectCause::ALL.into_iter().find(|known| known.as_str() == &*cause)?;
                 let cause = match (cause, number_status) {
@@ -305,6 +310,7 @@ impl<'r> From<&'r Call> for CallColumns<'r> {
             question: decision
                 .and_then(|decision| decision.question.as_deref())
                 .map(|asked| Json(asked.into())),
+            bound_x: through.and_then(|through| through.x),
         }
     }
 }
@@ -323,9 +329,8 @@ impl CallColumns<'_> {
 
     fn into_decision(self) -> Option<Decision> {
         let user_data = self.user_data.map(|text| Box::from(&*text));
-        let extension = self.extension;
-        let subscription = self.subscription;
-        let through = self.a_calls.map(|a_calls| Through { subscription, a_calls, extension, user_data });
+        let (subscription, extension, x) = (self.subscription, self.extension, self.bound_x);
+        let through = self.a_calls.map(|a_calls| Through { subscription, a_calls, extension, x, user_data });
         Some(Decision {
             at: self.decided_at?,
             caller: self.caller?,
@@ -404,6 +409,7 @@ impl<'r> From<&'r Cdr> for CdrColumns<'r> {
             extension: cdr.extension,
             display: cdr.display,
             released_by: cdr.released_by,
+            bound_x: cdr.bound_x,
         }
     }
 }
@@ -438,6 +444,7 @@ impl CdrColumns<'_> {
             swept: self.swept,
             delivery: self.delivery,
             extension: self.extension,
+            bound_x: self.bound_x,
         }
     }
 }

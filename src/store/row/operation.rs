@@ -25,6 +25,7 @@ columns! {
         extension: Option<Extension>,
         callee: Option<E164>,
         expires_at: Option<Timestamp>,
+        y: Option<XNumber>,
     }
 }
 
@@ -43,18 +44,33 @@ impl From<&BindingOperation> for OperationColumns<'_> {
             extension,
             callee,
             expires_at,
+            y,
         } = operation;
         let (kind, actor) = (kind.as_str().into(), actor.as_str().into());
-        Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at }
+        Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at, y }
     }
 }
 
 impl OperationColumns<'_> {
     /// The operation that the row tells of.
     pub(crate) fn into_operation(self) -> Result<BindingOperation, RowError> {
-        let Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at } = self;
+        let Self { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at, y } = self;
         let kind = OperationKind::from_word(&kind).ok_or(RowError::Unreadable("binding_operation.kind"))?;
         let actor = Actor::from_word(&actor).ok_or(RowError::Unreadable("binding_operation.actor"))?;
-        Ok(BindingOperation { key, kind, actor, app, mode, binding, x, a, b, extension, callee, expires_at })
+        Ok(BindingOperation {
+            key,
+            kind,
+            actor,
+            app,
+            mode,
+            binding,
+            x,
+            a,
+            b,
+            extension,
+            callee,
+            expires_at,
+            y,
+        })
     }
 }

@@ -8,10 +8,12 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{BindingColumns, CallColumns, EventColumns, RowError, Value};
+use crate::domain::allocation::AreaMatch;
+use crate::domain::area::AreaCode;
 use crate::domain::attempt::Attempt;
 use crate::domain::binding::{
-    AnyBinding, Ax, Axb, Axe, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee, Span,
-    Terms, TimeUnit,
+    AnyBinding, Ax, Axb, Axe, Axyb, Binding, CallDirection, Expiry, Extras, Fallback, FirstGiven, NextCallee,
+    Span, Terms, TimeUnit, Yb,
 };
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Decision, Stage};
 use crate::domain::customer::{Mode, NumberStatus};
@@ -113,13 +115,31 @@ fn axe() -> impl Strategy<Value = Axe> {
     )
 }
 
+fn axyb() -> impl Strategy<Value = Axyb> {
+    (number(), 10u16..1_000, any::<bool>(), any::<u32>(), any::<u32>()).prop_map(
+        |(a, area, loose, duration_secs, yb_duration_secs)| Axyb {
+            a,
+            area: AreaCode::from_word(area).unwrap(),
+            matching: if loose { AreaMatch::Loose } else { AreaMatch::Strict },
+            duration_secs,
+            yb_duration_secs,
+        },
+    )
+}
+
+fn yb() -> impl Strategy<Value = Option<Yb>> {
+    (key(), number(), number(), number(), any::<u32>()).prop_map(|(ax, y, a, b, duration_secs)| {
+        Some(Yb { ax, y: XNumber::new(y), pair: Pair::new(a, b)?, duration_secs })
+    })
+}
+
 /// A binding of any mode, from the parts that all have and those of the relation.
 fn binding() -> impl Strategy<Value = AnyBinding> {
     let common = (key(), any::<u32>(), number(), terms(), option::of(time()), time());
     let ax = (number(), option::of((number(), time(), option::of(text()))), any::<bool>(), any::<bool>());
     let axb = (number(), any::<u32>());
-    let relations = (ax, option::of(axb), option::of(axe()));
-    (common, relations).prop_map(|((id, app, x, terms, expires_at, since), (ax, axb, axe))| {
+    let relations = (ax, option::of(axb), option::of(axe()), option::of(axyb()), option::of(yb()));
+    (common, relations).prop_map(|((id, app, x, terms, expires_at, since), (ax, axb, axe, axyb, yb))| {
         let (a, next_callee, direction_given, turned_on) = ax;
         let next_callee =
             next_callee.map(|(callee, until, user_data)| Box::new(NextCallee { callee, until, user_data }));
@@ -132,17 +152,25 @@ fn binding() -> impl Strategy<Value = AnyBinding> {
         if let Some(relation) = axe {
             return AnyBinding::Axe(Binding { id, app, x, relation, terms, expiry, since });
         }
+        if let Some(relation) = axyb {
+            return AnyBinding::Axyb(Binding { id, app, x, relation, terms, expiry, since });
+        }
+        if let Some(relation) = yb.flatten() {
+            return AnyBinding::Yb(Binding { id, app, x, relation, terms, expiry, since });
+        }
         let relation = Ax { a, next_callee, direction_given, turned_on };
         AnyBinding::Ax(Binding { id, app, x, relation, terms, expiry, since })
     })
 }
 
 fn through() -> impl Strategy<Value = Through> {
-    (option::of(key()), any::<bool>(), option::of(extension()), option::of(text())).prop_map(
-        |(subscription, a_calls, extension, user_data)| Through {
+    let subscription = option::of(key());
+    (subscription, any::<bool>(), option::of(extension()), option::of(number()), option::of(text())).prop_map(
+        |(subscription, a_calls, extension, x, user_data)| Through {
             subscription,
             a_calls,
             extension,
+            x: x.map(XNumber::new),
             user_data,
         },
     )

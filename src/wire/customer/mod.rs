@@ -1,10 +1,11 @@
 //! The customer API's messages: requests read into commands, answers written member by member
-//! in the documented order (customer-api 3 to 5, 8 and 9).
+//! in the documented order (customer-api 3 to 6, 8 and 9).
 
 mod any;
 mod ax;
 mod axb;
 mod axe;
+mod axyb;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ pub use self::any::*;
 pub use self::ax::*;
 pub use self::axb::*;
 pub use self::axe::*;
+pub use self::axyb::*;
 use super::fields::{Fields, Unreadable};
 use crate::domain::allocation::AreaMatch;
 use crate::domain::area::AreaCode;

@@ -46,7 +46,8 @@ pub struct Drawn {
 pub fn new_app(body: &[u8], drawn: Drawn, now: Timestamp) -> Result<CustomerApp, Unusable> {
     let mut members = Members::of_body(body)?;
     let mode = members.required_text("mode")?;
-    let mode = Mode::from_word(&mode).ok_or_else(|| members.wrong("mode", "must be AX, AXB, AXE or X"))?;
+    let mode =
+        Mode::from_word(&mode).ok_or_else(|| members.wrong("mode", "must be AX, AXB, AXE, AXYB or X"))?;
     let key = members.text("appKey")?.unwrap_or(drawn.key);
     let key = AppKey::new(&key)
         .ok_or_else(|| members.wrong("appKey", "must be 1 to 128 letters, digits, -, _ and ."))?;

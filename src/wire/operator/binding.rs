@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::time;
-use crate::domain::binding::{AnyBinding, Binding, Expiry, UnbindCause};
+use crate::domain::binding::{AnyBinding, Binding, Expiry, UnbindCause, Yb};
 use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::PublicIds;
 use crate::domain::number::E164;
@@ -15,9 +15,12 @@ use crate::wire::time_text::format_rfc3339_millis;
 #[serde(rename_all = "camelCase")]
 pub struct BindingAnswer {
     subscription_id: String,
+    /// AXYB: the id of one B alone.
+    yb_id: Option<String>,
     app_key: String,
     mode: &'static str,
     number: String,
+    y_number: Option<String>,
     party_a: String,
     party_b: Option<String>,
     extension: Option<String>,
@@ -70,6 +73,21 @@ impl BindingAnswer {
                 duration: binding.relation.life.secs(),
                 ..common(binding, Mode::Axe, binding.relation.a, app, ids)
             },
+            AnyBinding::Axyb(binding) => Self {
+                duration: binding.relation.duration_secs,
+                ..common(binding, Mode::Axyb, binding.relation.a, app, ids)
+            },
+            AnyBinding::Yb(binding) => {
+                let Yb { ax, y, pair, duration_secs } = binding.relation;
+                Self {
+                    subscription_id: ids.subscription(ax),
+                    yb_id: Some(ids.subscription(binding.id)),
+                    y_number: Some(y.expose()),
+                    party_b: Some(pair.b().expose()),
+                    duration: duration_secs,
+                    ..common(binding, Mode::Axyb, pair.a(), app, ids)
+                }
+            }
         };
         Self {
             ended_at: time(ended.map(|(_, at)| at)),
@@ -84,9 +102,11 @@ fn common<R>(binding: &Binding<R>, mode: Mode, a: E164, app: &CustomerApp, ids: 
     let terms = &binding.terms;
     BindingAnswer {
         subscription_id: ids.subscription(binding.id),
+        yb_id: None,
         app_key: app.key.to_string(),
         mode: mode.as_str(),
         number: binding.x.expose(),
+        y_number: None,
         party_a: a.expose(),
         party_b: None,
         extension: None,

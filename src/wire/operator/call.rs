@@ -170,6 +170,7 @@ fn decision(decision: &Decision) -> DecisionAnswer {
         },
         Route::Collect(_) => DecisionAnswer { action: "collect", ..answer },
         Route::Undecided(Undecided::AskCustomer) => DecisionAnswer { action: "ask", ..answer },
+        Route::Undecided(Undecided::LendY(_)) => DecisionAnswer { action: "lendY", ..answer },
         Route::Reject(reject) => DecisionAnswer {
             action: "reject",
             cause: Some(reject.cause.as_str()),

@@ -207,6 +207,8 @@ pub fn move_to(body: &[u8]) -> Result<String, Unusable> {
 pub struct NumberUse {
     /// Bindings that stand on it.
     pub bound: usize,
+    /// How many can, where it is not as for all numbers of its app.
+    pub capacity: Option<u32>,
     /// Parties in quarantine on it.
     pub quarantined: u32,
     /// When a call to it last ended.
@@ -243,7 +245,7 @@ impl NumberAnswer {
             status: record.status.code(),
             cause: record.status.cause().map(|cause| cause.to_string()),
             bound: used.bound,
-            capacity: app.x_capacity(),
+            capacity: used.capacity.unwrap_or(app.x_capacity()),
             quarantined: used.quarantined,
             last_call_at: time(used.last_call_at),
             added_at: format_rfc3339_millis(record.added_at),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{number, time};
 use crate::domain::customer::CustomerApp;
 use crate::domain::id::PublicIds;
+use crate::domain::number::XNumber;
 use crate::domain::operation::BindingOperation;
 use crate::domain::time::Timestamp;
 use crate::wire::time_text::format_rfc3339_millis;
@@ -25,10 +26,11 @@ pub struct OperationAnswer {
     temporary_callee: Option<String>,
     expires_at: Option<String>,
     subscription_id: String,
+    y_number: Option<String>,
 }
 
 /// The header row of the CSV.
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "at",
     "operation",
     "actor",
@@ -41,6 +43,7 @@ const HEADER: [&str; 12] = [
     "temporaryCallee",
     "expiresAt",
     "subscriptionId",
+    "yNumber",
 ];
 
 impl OperationAnswer {
@@ -59,6 +62,7 @@ impl OperationAnswer {
             temporary_callee: number(operation.callee),
             expires_at: time(operation.expires_at),
             subscription_id: ids.subscription(operation.binding),
+            y_number: operation.y.map(XNumber::expose),
         }
     }
 }

@@ -17,7 +17,7 @@ async fn a_bind_on_behalf_of_an_app_routes_calls_and_is_the_operators_in_the_aud
     assert_eq!(bound.status, 201, "{}", bound.text());
     let id = bound.member("subscriptionId");
     let expected = json!({"subscriptionId": id, "appKey": app.key, "mode": "AXB", "number": X, "partyA": A,
-        "partyB": B, "extension": null, "callDirection": 1, "duration": 3_600, "expiresAt": "2026-01-02T04:04:05.000Z", "maxDuration": 5,
+        "partyB": B, "extension": null, "ybId": null, "yNumber": null, "callDirection": 1, "duration": 3_600, "expiresAt": "2026-01-02T04:04:05.000Z", "maxDuration": 5,
         "recordFlag": false, "userData": "order 7", "since": "2026-01-02T03:04:05.000Z", "temporaryCallee": null,
         "endedAt": null, "endCause": null});
     assert_eq!(bound.json(), expected);

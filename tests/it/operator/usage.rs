@@ -74,7 +74,7 @@ async fn operations_are_listed_by_every_filter_and_shown_whole() {
     assert_eq!(ax.put(AX_CALLEE, &callee).await.code().1, "0");
     let newest = &get(&world.operator(), "usage/bindings?limit=1").await["items"][0];
     let expected = json!({"at": "2026-01-02T03:05:05.000Z", "operation": "modify", "actor": "customer",
-        "appKey": ax.key, "mode": "AX", "number": "+8617000000002", "partyA": A, "partyB": null, "extension": null,
+        "appKey": ax.key, "mode": "AX", "number": "+8617000000002", "partyA": A, "partyB": null, "extension": null, "yNumber": null,
         "temporaryCallee": "+8613800000009", "expiresAt": null, "subscriptionId": newest["subscriptionId"]});
     assert_eq!(newest, &expected);
     for (filter, expected) in [

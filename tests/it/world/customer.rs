@@ -18,6 +18,7 @@ pub const AXB: &str = "/rest/caas/relationnumber/partners/v1.0";
 pub const AX: &str = "/rest/provision/caas/privatenumber/v1.0";
 pub const AX_CALLEE: &str = "/rest/caas/privatenumber/calleenumber/v1.0";
 pub const AXE: &str = "/rest/caas/extendnumber/v1.0";
+pub const AXYB: &str = "/rest/omp/xyrelationnumber/v1.0";
 pub const AXE_LIST: &str = "/rest/caas/extendnumber/v2.0";
 
 /// The nonces of all customers of a test process: none comes twice unless a test wants it to.

@@ -24,7 +24,7 @@ use privnum::wire::time_text::parse_switch_time;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use customer::{AX, AX_CALLEE, AXB, AXE, AXE_LIST, Customer};
+pub use customer::{AX, AX_CALLEE, AXB, AXE, AXE_LIST, AXYB, Customer};
 pub use receiver::{Pushed, Reaction, Receiver};
 pub use staff::{Operator, Switch};
 

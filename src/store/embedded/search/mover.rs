@@ -39,7 +39,7 @@ impl Source {
     pub(super) const fn rows(self) -> &'static str {
         match self {
             Self::Cdr => {
-                "SELECT id, id, x, caller, destination, subscription, session FROM cdr \
+                "SELECT id, id, x, bound_x, caller, destination, subscription, session FROM cdr \
                  WHERE id > ?1 ORDER BY id LIMIT ?2"
             }
             Self::Delivery => "SELECT id, id, session, app FROM delivery WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -48,7 +48,7 @@ impl Source {
                  FROM closing g CROSS JOIN call c ON c.key = g.call WHERE g.key > ?1 ORDER BY g.key LIMIT ?2"
             }
             Self::Ended => {
-                "SELECT key, key, x, a, b, id FROM binding_ended WHERE key > ?1 ORDER BY key LIMIT ?2"
+                "SELECT key, key, x, y, a, b, id, ax FROM binding_ended WHERE key > ?1 ORDER BY key LIMIT ?2"
             }
         }
     }
@@ -56,12 +56,24 @@ impl Source {
     /// The fields that those values belong to.
     const fn fields(self) -> &'static [Field] {
         match self {
-            Self::Cdr => {
-                &[Field::CdrX, Field::CdrParty, Field::CdrParty, Field::CdrSubscription, Field::CdrSession]
-            }
+            Self::Cdr => &[
+                Field::CdrX,
+                Field::CdrX,
+                Field::CdrParty,
+                Field::CdrParty,
+                Field::CdrSubscription,
+                Field::CdrSession,
+            ],
             Self::Delivery => &[Field::DeliverySession, Field::DeliveryApp],
             Self::Closing => &[Field::CallX, Field::CallSession],
-            Self::Ended => &[Field::EndedX, Field::EndedParty, Field::EndedParty, Field::EndedBinding],
+            Self::Ended => &[
+                Field::EndedX,
+                Field::EndedX,
+                Field::EndedParty,
+                Field::EndedParty,
+                Field::EndedBinding,
+                Field::EndedBinding,
+            ],
         }
     }
 }
