@@ -105,7 +105,7 @@ AXE = [
     *along("A calls back", mode="AXE", called=True),
     Case("AXE", "wrong extension", "a_gets_403", None, ["callin", "collectInfo", "disconnect"], 8022, direction=2,
          a_dials=False, keys="wrong"),
-    Case("AXE", "no extension", "a_gets_403", None, REFUSED, 8033, direction=2, a_dials=False),
+    Case("AXE", "no extension", "a_gets_403", None, ["callin", "collectInfo", "disconnect"], 8033, direction=2, a_dials=False),
     Case("AXE", "nobody to call back", "a_gets_403", None, REFUSED, 8019),
 ]
 PARTS = {"AXB": AXB, "AX": AX, "AXE": AXE}

@@ -48,7 +48,7 @@ class Lab:
         self.processes = {}
         self.ports = {name: free_port(GATEWAY) for name in ("customer", "switch", "operator")}
         self.control = free_port(CALLER_SIDE)
-        self.ng, self.tones = free_port(RELAY), free_port(RELAY)
+        self.ng, self.tones, self.keys = (free_port(RELAY) for _ in range(3))
         self.tokens = {name: secrets.token_hex(16) for name in ("switch", "operator")}
         self.socket = self.folder / "redis.sock"
         self.spool = self.folder / "recordings"
@@ -104,7 +104,7 @@ class Lab:
                     os.kill(int(entry.name), 9)
 
     def stop_all(self):
-        for name in ("kamailio", "tones", "recorder", "gateway", "rtpengine", "redis"):
+        for name in ("kamailio", "keys", "tones", "recorder", "gateway", "rtpengine", "redis"):
             self.stop(name)
 
     def start_redis(self):
@@ -122,7 +122,7 @@ class Lab:
                                f"--listen-ng={RELAY}:{self.ng}",
                                f"--listen-cli={RELAY}:{free_port(RELAY)}",
                                "--foreground", "--log-stderr", "--log-level=3", "--delete-delay=0",
-                               f"--recording-dir={self.spool}", "--recording-method=pcap",
+                               f"--dtmf-log-dest={RELAY}:{self.keys}", f"--recording-dir={self.spool}", "--recording-method=pcap",
                                "--recording-format=raw", "--port-min=30000", "--port-max=39999"])
         wait_for("rtpengine", lambda: self.answers_ping())
 
@@ -133,6 +133,8 @@ class Lab:
         self.start_recorder()
         self.run("tones", ["python3", str(MEDIA / "tones.py"), "--listen", f"{RELAY}:{self.tones}", "--cache",
                            str(self.folder / "tones"), "--own", str(self.folder / "own-tones"), *self.of_gateway()])
+        self.run("keys", ["python3", str(MEDIA / "keys.py"), "--listen", f"{RELAY}:{self.keys}", "--switch",
+                          f"http://{CALLER_SIDE}:{self.control}"])
         wait_for("the tones", lambda: self.answers(f"http://{RELAY}:{self.tones}/any/none"))
 
     def start_recorder(self):

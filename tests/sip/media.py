@@ -9,7 +9,7 @@ import urllib.request
 
 import capture
 import lab
-from cases import TALKED
+from cases import REFUSED, TALKED
 from customer import Application
 from softphone import WAV_HEADER, Phone, has_tone, hum, strength, wav_header
 
@@ -17,6 +17,7 @@ from softphone import WAV_HEADER, Phone, has_tone, hum, strength, wav_header
 A_HZ, B_HZ = 440, 1000
 # What tone files play.
 TONE_HZ = 700
+KEYED = ["callin", "collectInfo", *TALKED[1:]]
 X_OF_TEST = (f"8617000099{n:03}" for n in itertools.count())
 PERSON = (f"86137{n:08}" for n in itertools.count())
 
@@ -149,6 +150,26 @@ def recording_outlives_gateway_and_recorder(suite):
     return scene.problems
 
 
+def moved(suite):
+    """sound: the caller moves to another port in mid-call"""
+    scene = Scene(suite)
+    scene.bind()
+    with scene.phones() as (a, b):
+        scene.connect(a, b)
+        scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other")
+        a.move()
+        again = b.receive("INVITE")
+        b.answer_to(again, 200, b.sdp())
+        a.wait(200, cseq=2)
+        b.receive("ACK")
+        for phone in (a, b):
+            phone.heard.clear()
+        scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other afterwards")
+        a.hang_up(b)
+    scene.told(TALKED)
+    return scene.problems
+
+
 def caller_tone(suite):
     """tones: the caller hears the app's instead of ringing, until the callee answers"""
     scene = Scene(suite)
@@ -218,5 +239,127 @@ def missing_tones(suite):
     return scene.problems
 
 
-ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, caller_tone, record_tone, last_minute_tone,
-       missing_tones]
+def reject_tone(suite):
+    """tones: a refused caller hears why before the refusal"""
+    scene = Scene(suite, noBindingTone="why.wav")
+    scene.tone("why.wav", TONE_HZ, 1.2)
+    with scene.phones() as (a, _):
+        a.call(scene.x)
+        a.wait(183)
+        scene.expect(a.hears(TONE_HZ, 1), "A does not hear the tone")
+        a.wait(403)
+    cdr = scene.told(REFUSED)
+    scene.expect(cdr.get("ulFailReason") == 8014, f"the CDR has ulFailReason {cdr.get('ulFailReason')}")
+    return scene.problems
+
+
+def reject_tone_cancelled(suite):
+    """tones: a refused caller hangs up before the tone is over"""
+    scene = Scene(suite, noBindingTone="why.wav")
+    scene.tone("why.wav", TONE_HZ, 20)
+    with scene.phones() as (a, _):
+        a.call(scene.x)
+        a.wait(183)
+        scene.expect(a.hears(TONE_HZ), "A does not hear the tone")
+        a.cancel()
+        a.wait(487)
+    scene.told(REFUSED)
+    return scene.problems
+
+
+def extension_scene(suite, **settings):
+    """The callee's phone is bound with the extension 0407."""
+    scene = Scene(suite, "AXE", extensionDigits=4, **{"extensionTone": "ask.wav", **settings})
+    scene.tone("ask.wav", TONE_HZ, 20)
+    scene.customer.bind_axe("+" + scene.b_number, "+" + scene.x, "0407")
+    return scene
+
+
+def keyed(scene, a, b):
+    """The phone A, which has keyed, is connected to B."""
+    b.rung()
+    b.reply(180)
+    a.wait(180)
+    b.reply(200, b.sdp())
+    a.wait(200)
+    b.receive("ACK")
+    scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other")
+    scene.expect(not has_tone(bytes(b.heard), TONE_HZ), "the callee hears the prompt")
+    a.hang_up(b)
+
+
+def extension_by_rtp(suite):
+    """extension: prompted for, keyed as RFC 4733 events, connected"""
+    scene = extension_scene(suite)
+    with scene.phones() as (a, b):
+        a.call(scene.x)
+        a.wait(183)
+        scene.expect(a.hears(TONE_HZ), "A does not hear the prompt")
+        a.key("0407")
+        keyed(scene, a, b)
+    scene.told(KEYED)
+    return scene.problems
+
+
+def extension_by_info(suite):
+    """extension: prompted for, keyed by SIP INFO, connected"""
+    scene = extension_scene(suite)
+    with scene.phones() as (a, b):
+        a.call(scene.x)
+        a.wait(183)
+        for digit in "04":
+            scene.expect("200" in a.info(f"Signal={digit}\r\nDuration=160\r\n"), "INFO was refused")
+        for digit in "07":
+            scene.expect("200" in a.info(digit, "application/dtmf"), "INFO was refused")
+        keyed(scene, a, b)
+    scene.told(KEYED)
+    return scene.problems
+
+
+def extension_wrong(suite):
+    """extension: a wrong one, ended with #, is refused"""
+    scene = extension_scene(suite)
+    with scene.phones() as (a, _):
+        a.call(scene.x)
+        a.wait(183)
+        a.key("99#")
+        a.wait(403)
+    cdr = scene.told(["callin", "collectInfo", "disconnect"])
+    scene.expect(cdr.get("ulFailReason") == 8022, f"the CDR has ulFailReason {cdr.get('ulFailReason')}")
+    return scene.problems
+
+
+def extension_stopped(suite):
+    """extension: the customer stops the call while the caller is being asked"""
+    scene = extension_scene(suite)
+    with scene.phones() as (a, _):
+        a.call(scene.x)
+        a.wait(183)
+        scene.expect(a.hears(TONE_HZ), "A does not hear the prompt")
+        open_calls = scene.world.operator("GET", "calls?open=true")["items"]
+        for call in open_calls:
+            scene.customer.stop_call(call["sessionId"])
+        a.wait(480)
+    cdr = scene.told(REFUSED)
+    scene.expect(cdr.get("ulFailReason") == 8020, f"the CDR has ulFailReason {cdr.get('ulFailReason')}")
+    return scene.problems
+
+
+def extension_given_up(suite):
+    """extension: the caller hears the switch's own prompt and hangs up"""
+    scene = extension_scene(suite, extensionTone=None)
+    (suite.world.folder / "own-tones/prompt.wav").write_bytes(wav_header(1, 8000) + hum(TONE_HZ, 1))
+    with scene.phones() as (a, _):
+        a.call(scene.x)
+        a.wait(183)
+        scene.expect(a.hears(TONE_HZ), "A does not hear the prompt")
+        a.key("4")
+        a.cancel()
+        a.wait(487)
+    scene.told(REFUSED)
+    return scene.problems
+
+
+ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, moved, caller_tone, record_tone, last_minute_tone,
+       missing_tones, reject_tone, reject_tone_cancelled, extension_by_rtp, extension_by_info, extension_wrong,
+       extension_stopped, extension_given_up]

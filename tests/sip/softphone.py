@@ -181,13 +181,22 @@ class Phone:
         self.from_header = f"<sip:{self.number}@{self.address}>;tag={self.tag}"
         self.ask("INVITE", self.uri, f"<{self.uri}>", self.sdp())
 
-    def wait(self, status, seconds=8):
+    def move(self):
+        """Offers another port for its sound (re-INVITE)."""
+        self.rtp, old = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), self.rtp
+        self.rtp.bind((self.address, 0))
+        self.rtp.settimeout(0.05)
+        self.cseq += 1
+        self.ask("INVITE", self.contact, self.to_header, self.sdp())
+        old.close()
+
+    def wait(self, status, seconds=8, cseq=1):
         """Waits for an answer to the INVITE; acknowledges a final one."""
         text = self.receive(rf"SIP/2.0 {status}", seconds)
         self.to_header = header(text, "To")
         if status >= 200:
             self.ask("ACK", self.contact if status < 300 else self.uri, self.to_header,
-                     branch=None if status < 300 else f"z9hG4bK{self.tag}INVITE1", cseq=1)
+                     branch=f"z9hG4bK{self.tag}{'ACK' if status < 300 else 'INVITE'}{cseq}", cseq=cseq)
         return text
 
     def cancel(self):

@@ -27,7 +27,7 @@ BYTES_MAX = 2 << 20
 # Kamailio waits three seconds, and a caller with it.
 GATEWAY_SECONDS = 1
 FILES_MAX = 2000
-ASKED_FOR = re.compile(r"^/(?:([0-9A-Za-z]{1,64})/)?([0-9A-Za-z._@-]{1,128})$")
+ASKED_FOR = re.compile(r"/(?:([0-9A-Za-z]{1,64})/)?([0-9A-Za-z._@-]{1,128})")
 
 
 class Tones:
@@ -97,7 +97,7 @@ def server(address, tones):
         wbufsize = -1
 
         def do_GET(self):
-            wanted = ASKED_FOR.match(urllib.parse.unquote(self.path))
+            wanted = ASKED_FOR.fullmatch(urllib.parse.unquote(self.path))
             # A name that begins with a dot is a file that is being written, or the folder above.
             path = wanted and not wanted[2].startswith(".") and tones.path(wanted[1], wanted[2])
             body = str(path).encode() if path else b""
@@ -112,6 +112,9 @@ def server(address, tones):
 
     class Server(http.server.ThreadingHTTPServer):
         daemon_threads = True
+
+        def handle_error(self, request, client_address):
+            print(f"<4>an asker went away: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
 
     return Server(address, Handler)
 
