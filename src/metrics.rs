@@ -2,6 +2,7 @@
 //!
 //! Labels have few values that we choose; an app key, a number or a URL is never one.
 
+mod replays;
 mod scheduler;
 
 use prometheus::{
@@ -10,8 +11,10 @@ use prometheus::{
 
 pub use self::scheduler::open_files_max;
 
+use self::replays::ReplayGauges;
 use self::scheduler::SchedulerGauges;
 use crate::domain::dispatch::Dispatch;
+use crate::domain::replay::ReplayFigures;
 use crate::domain::time::Timestamp;
 
 /// All metrics of one gateway.
@@ -59,8 +62,11 @@ pub struct Metrics {
     pub exhausted: IntCounter,
     /// What the scheduler shows of itself.
     scheduler: SchedulerGauges,
+    replays: ReplayGauges,
     /// How late pushes start, in seconds after they were due, those included that were held back.
     pub push_lateness_seconds: Histogram,
+    /// Deliveries that replays got through: pushed, or gone.
+    pub replayed: IntCounter,
     /// How often the clock was set by a minute or more.
     pub clock_jumps: IntCounter,
     /// 1 while the store takes writes.
@@ -152,6 +158,7 @@ impl Metrics {
                 "How late pushes start.",
                 &[0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 18_000.0],
             ),
+            replayed: counter("privnum_replayed_total", "Deliveries that replays got through."),
             clock_jumps: counter("privnum_clock_jumps_total", "Times the clock was set by a minute or more."),
             store_ok: gauge("privnum_store_ok", "1 while the store takes writes."),
             commit_seconds: histogram("privnum_commit_seconds", "How long commits take.", &commit_buckets),
@@ -163,6 +170,7 @@ impl Metrics {
             store_errors: counter("privnum_store_errors_total", "Commits that failed."),
             serving: gauge("privnum_serving", "1 while the gateway serves."),
             scheduler: SchedulerGauges::new(&registry),
+            replays: ReplayGauges::new(&registry),
             registry,
         }
     }
@@ -170,6 +178,11 @@ impl Metrics {
     /// Brings the gauges of the scheduler and of the open files up to date.
     pub fn show_dispatch(&self, dispatch: &Dispatch, now: Timestamp) {
         self.scheduler.show(dispatch, now);
+    }
+
+    /// Brings the gauges of the replays up to date.
+    pub fn show_replays(&self, figures: ReplayFigures, now: Timestamp) {
+        self.replays.show(figures, now);
     }
 
     /// Everything in the Prometheus text format.

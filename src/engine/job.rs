@@ -15,7 +15,7 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::recording::{Recording, RecordingFile};
 use crate::domain::refusal::Refusal;
-use crate::domain::replay::{OPEN_MAX, Replay, Selection};
+use crate::domain::replay::{OPEN_MAX, Replay, Selected, Selection};
 use crate::domain::setting::AppChange;
 use crate::domain::time::Timestamp;
 use crate::store::Attempt;
@@ -85,15 +85,17 @@ pub enum ReplayOrder {
         selection: Selection,
         /// At most so many deliveries per second.
         per_second: NonZeroU32,
-        /// What that selects, in the order of keys; at most [`SELECTED_MAX`].
+        /// What that selects; at most [`SELECTED_MAX`].
         ///
         /// [`SELECTED_MAX`]: crate::domain::replay::SELECTED_MAX
-        deliveries: Arc<[RowKey]>,
+        selected: Selected,
     },
     /// This one shall stop for now.
     Pause(RowKey),
     /// This one shall go on.
     Resume(RowKey),
+    /// This one shall end, whatever is left of it.
+    Cancel(RowKey),
 }
 
 /// Why a replay is not made or not steered.
@@ -102,8 +104,8 @@ pub enum ReplayRefusal {
     /// There are as many unfinished ones as there may be.
     #[error("there are {OPEN_MAX} unfinished replays already")]
     TooMany,
-    /// It is finished, so there is nothing to pause or to resume.
-    #[error("the replay is finished")]
+    /// It is finished or cancelled, so there is nothing to pause, to resume or to cancel.
+    #[error("the replay is over")]
     Finished,
 }
 

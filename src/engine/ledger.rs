@@ -20,6 +20,7 @@ use crate::domain::cdr::Patience;
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::{Delivery, State};
+use crate::domain::dispatch::Endpoint;
 use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OpenReplays, Replay};
@@ -177,6 +178,7 @@ impl Ledger {
             );
             self.reports.clock_was_set(by_ms);
             self.replays.clock_was_set(by_ms);
+            self.shared.note_replays(self.replays.figures());
             self.staging.clock_was_set(by_ms);
             self.shared.registry.calls.clock_was_set(by_ms, now);
             self.paused_until = self.paused_until.map(|until| until.moved(by_ms));
@@ -304,8 +306,11 @@ impl Ledger {
         for call in draft.calls.into_values() {
             shared.registry.calls.put(Arc::new(call));
         }
-        for replay in draft.replays.into_values() {
-            self.replays.put(replay, now);
+        if !draft.replays.is_empty() {
+            for replay in draft.replays.into_values() {
+                shared.metrics.replayed.inc_by(self.replays.put(replay, now).into());
+            }
+            shared.note_replays(self.replays.figures());
         }
         let mut wake_deliverer = false;
         for effect in draft.effects {
@@ -349,6 +354,7 @@ impl Ledger {
                         let app = shared.registry.customers.by_no(delivery.app);
                         info!(delivery = delivery.id.get(), app = %app.key, "the last push failed; the delivery is exhausted");
                     }
+                    self.replays.push_ended(Endpoint { app: delivery.app, kind: delivery.kind });
                     shared.dispatch().ended(delivery, delivery.state.is_pending(), now);
                     wake_deliverer = true;
                 }
@@ -396,6 +402,7 @@ fn read(
     let now = shared.clock.now();
     let LoadedRest { staging, ended_calls, replays } = load(shared, rules, now, progress)?;
     let mut reports = Reports::new(rules, now);
+    shared.note_replays(replays.figures());
     for call in ended_calls {
         reports.closings.note(call.id.clone(), call.app(), now);
     }

@@ -66,7 +66,7 @@ pub fn load(
             }
             Loaded::Tone(tone) => shared.registry.tones.put(tone),
             Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
-            Loaded::Replay(replay) => replays.put(replay, now),
+            Loaded::Replay(replay) => _ = replays.put(replay, now),
         }
     })?;
     shared.put_loaded_apps(apps);

@@ -63,7 +63,7 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::link::LinkKey;
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
-use crate::domain::replay::Replay;
+use crate::domain::replay::{Replay, ReplayFigures};
 use crate::domain::setting::AppChange;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
@@ -100,6 +100,8 @@ pub struct Shared {
     deliver_now: Notify,
     /// How many parties are in quarantine on each X, as of the last batch.
     quarantined: Mutex<HashMap<XNumber, u32>>,
+    /// How far the replays are, as of the last batch that concerned one.
+    replays: Mutex<ReplayFigures>,
     serving: AtomicBool,
     /// How often serving stopped, so that whoever reads sees that memory was loaded again meanwhile.
     stops: AtomicU64,
@@ -128,6 +130,7 @@ impl Shared {
             backoff: Mutex::new(Backoff::default()),
             deliver_now: Notify::new(),
             quarantined: Mutex::new(HashMap::new()),
+            replays: Mutex::new(ReplayFigures::default()),
             serving: AtomicBool::new(false),
             stops: AtomicU64::new(0),
         }
@@ -152,6 +155,10 @@ impl Shared {
     fn note_quarantine(&self, staging: &mut Staging) {
         let mut known = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
         staging.publish_quarantine(&mut known);
+    }
+
+    fn note_replays(&self, figures: ReplayFigures) {
+        *self.replays.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
 
     /// Empties memory, before it is loaded again.
@@ -304,7 +311,7 @@ impl Engine {
         Ok(self.tester.push_all(&self.shared, app).await)
     }
 
-    /// Makes, pauses or resumes a replay. Answers the replay after it.
+    /// Makes a replay, or pauses, resumes or cancels one. Answers the replay after it.
     pub async fn replay(
         &self,
         who: Who,
@@ -373,7 +380,9 @@ impl Engine {
         metrics.numbers.set(gauge(registry.directory.number_count()));
         metrics.calls_open.set(gauge(registry.calls.open_count()));
         let dispatch = self.shared.dispatch();
-        metrics.show_dispatch(&dispatch, self.shared.clock.now());
+        let now = self.shared.clock.now();
+        metrics.show_dispatch(&dispatch, now);
+        metrics.show_replays(*self.shared.replays.lock().unwrap_or_else(PoisonError::into_inner), now);
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {

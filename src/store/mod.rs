@@ -106,9 +106,9 @@ pub enum Write {
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),
-    /// A replay, new or replacing its former self. What a finished one selected is forgotten.
+    /// A replay, new or replacing its former self. What one that is over selected is forgotten.
     Replay(Box<Replay>),
-    /// What a new replay selects, in the order of keys.
+    /// What a new replay selects, in its order.
     Selected {
         /// The replay.
         replay: RowKey,
@@ -177,7 +177,7 @@ pub enum Loaded {
     Call(Box<Call>),
     /// A delivery that is pending.
     Delivery(Delivery),
-    /// A replay that is not finished.
+    /// A replay that is not over.
     Replay(Replay),
 }
 
@@ -257,7 +257,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// One replay.
     fn replay(&self, id: RowKey) -> Result<Option<Replay>, StoreError>;
 
-    /// What an unfinished replay selects, from the place `from` in its order on, at most `limit`.
+    /// What a replay that is not over selects, from the place `from` in its order on, at most `limit`.
     fn selected(&self, replay: RowKey, from: u32, limit: usize) -> Result<Vec<RowKey>, StoreError>;
 
     /// The recordings with these keys, in that order. Missing ones are left out.

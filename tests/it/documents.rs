@@ -53,6 +53,7 @@ fn metric_names(text: &str) -> BTreeSet<String> {
 fn alerts_and_dashboard_use_only_metrics_that_exist() {
     let declared = metric_names(concat!(
         include_str!("../../src/metrics.rs"),
+        include_str!("../../src/metrics/replays.rs"),
         include_str!("../../src/metrics/scheduler.rs")
     ));
     let alerts = metric_names(include_str!("../../deploy/alerts.yml"));
@@ -83,7 +84,7 @@ fn the_dashboard_is_json_with_a_query_in_every_panel() {
     assert!(
         panels.iter().all(|panel| panel["targets"][0]["expr"].as_str().is_some_and(|expr| !expr.is_empty()))
     );
-    assert_eq!(panels.len(), 12);
+    assert_eq!(panels.len(), 14);
 }
 
 /// The text of every Rust file below a folder.

@@ -15,7 +15,7 @@ use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::XNumber;
 use privnum::domain::operation::BindingOperation;
 use privnum::domain::recording::RecordingFile;
-use privnum::domain::replay::{Phase, Replay};
+use privnum::domain::replay::Replay;
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::query::{
@@ -295,7 +295,7 @@ impl Tables {
         let matters = |call: &&Call| call.closed.is_none_or(|closed| closed.at > from.closed_after);
         self.calls.values().filter(matters).for_each(|call| sink(Loaded::Call(Box::new(call.clone()))));
         self.pending().for_each(|delivery| sink(Loaded::Delivery(delivery)));
-        let open = self.replays.values().filter(|replay| replay.phase != Phase::Finished);
+        let open = self.replays.values().filter(|replay| !replay.phase.is_over());
         open.for_each(|replay| sink(Loaded::Replay(replay.clone())));
     }
 

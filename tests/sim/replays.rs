@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use privnum::domain::call::Stage;
 use privnum::domain::delivery::State;
-use privnum::domain::id::RowKey;
-use privnum::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
+use privnum::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selected, Selection};
 use privnum::engine::job::{Job, ReplayOrder};
 use rand::RngExt;
 
@@ -15,19 +14,24 @@ use super::found::report;
 use super::world::World;
 
 impl World {
-    /// A replay of some deliveries is made, or one is paused or resumed.
+    /// A replay of some deliveries is made, or one is paused, resumed or cancelled.
     pub fn replay_something(&mut self) {
         let open = self.open_replays();
         if !open.is_empty() && self.chance(50) {
             let Replay { id, phase, .. } = open[self.rng.random_range(0..open.len())];
-            let paused = phase == Phase::Paused;
-            return self.replay(if paused { ReplayOrder::Resume(id) } else { ReplayOrder::Pause(id) });
+            let order = match phase {
+                _ if self.chance(10) => ReplayOrder::Cancel(id),
+                Phase::Paused => ReplayOrder::Resume(id),
+                _ => ReplayOrder::Pause(id),
+            };
+            return self.replay(order);
         }
-        let mut deliveries: Vec<RowKey> = self.disk.tables().notices.keys().copied().collect();
+        let mut deliveries: Vec<_> =
+            self.disk.tables().notices.values().map(|notice| notice.delivery).collect();
         deliveries.retain(|_| self.rng.random_range(0..100) < 20);
         let per_second = NonZeroU32::new(self.rng.random_range(1..=1_000)).unwrap();
-        let deliveries = deliveries.into();
-        self.replay(ReplayOrder::Create { selection: Selection::default(), per_second, deliveries });
+        let (selection, selected) = (Selection::default(), Selected::on_tracks(deliveries));
+        self.replay(ReplayOrder::Create { selection, per_second, selected });
     }
 
     pub fn resume_replays(&mut self) {
@@ -39,17 +43,25 @@ impl World {
     /// The replays that are not finished.
     pub fn open_replays(&self) -> Vec<Replay> {
         let tables = self.disk.tables();
-        tables.replays.values().filter(|replay| replay.phase != Phase::Finished).cloned().collect()
+        tables.replays.values().filter(|replay| !replay.phase.is_over()).cloned().collect()
     }
 
     /// What a replay waits for is pending, and what it has counted has been pushed since it was made.
     pub fn check_replays(&self) {
         let tables = self.disk.tables();
         for replay in tables.replays.values() {
-            let taken = &tables.selected[&replay.id][..replay.taken as usize];
-            for (id, pushes_before) in taken {
+            let selected = &tables.selected[&replay.id];
+            let mut first = 0;
+            let tracks = replay.tracks.iter().map(|track| {
+                let taken = &selected[first..first + track.taken as usize];
+                first += track.total as usize;
+                taken
+            });
+            for (id, pushes_before) in tracks.flatten() {
                 let notice = &tables.notices[id];
-                if replay.under_way.contains(id) {
+                if replay.phase == Phase::Cancelled && replay.under_way.contains(id) {
+                    // Nobody counts it any more, but pushed it is, or will be.
+                } else if replay.under_way.contains(id) {
                     assert_eq!(notice.delivery.state, State::Pending, "a replay waits for nothing");
                 } else {
                     assert!(notice.attempts.len() > *pushes_before, "a replay has counted no push");
@@ -63,6 +75,9 @@ impl World {
         self.check_replays();
         for replay in self.disk.tables().replays.values() {
             let Replay { phase, total, taken, gone, .. } = *replay;
+            if phase == Phase::Cancelled {
+                continue;
+            }
             assert_eq!((phase, taken, replay.done(), gone), (Phase::Finished, total, total, 0));
         }
     }
@@ -73,9 +88,9 @@ fn one_under_way() -> World {
     let mut world = World::new(0, None);
     report(&mut world, 1, &[Stage::Incoming]);
     assert_eq!(world.start_pushes(1), 1);
-    let deliveries: Vec<RowKey> = world.disk.tables().notices.keys().copied().collect();
-    let (selection, deliveries) = (Selection::default(), deliveries.into());
-    world.replay(ReplayOrder::Create { selection, per_second: PER_SECOND_DEFAULT, deliveries });
+    let selected = Selected::on_tracks(world.disk.tables().notices.values().map(|notice| notice.delivery));
+    let selection = Selection::default();
+    world.replay(ReplayOrder::Create { selection, per_second: PER_SECOND_DEFAULT, selected });
     world.write();
     world
 }

@@ -157,6 +157,7 @@ impl OperatorApi {
             ("GET", ["replays", id]) => self.show_replay(id, asked).await,
             ("POST", ["replays", id, "pause"]) => self.steer_replay(id, ReplayOrder::Pause, asked).await,
             ("POST", ["replays", id, "resume"]) => self.steer_replay(id, ReplayOrder::Resume, asked).await,
+            ("POST", ["replays", id, "cancel"]) => self.steer_replay(id, ReplayOrder::Cancel, asked).await,
             ("GET", ["audit"]) => self.list_audit(asked).await,
             ("GET", ["bans"]) => self.list_bans(asked),
             ("DELETE", ["bans", ip]) => self.lift_ban(ip, asked).await,

@@ -1,9 +1,9 @@
-//! Replays: make, list, show, pause, resume.
+//! Replays: make, list, show, pause, resume, cancel.
 
 use super::{Asked, Fault, OPERATOR, OperatorApi, PageAsked};
 use crate::api::json;
 use crate::domain::id::RowKey;
-use crate::domain::replay::{Replay, SELECTED_MAX, Selection};
+use crate::domain::replay::{Phase, Replay, SELECTED_MAX, Selection};
 use crate::engine::job::ReplayOrder;
 use crate::engine::replays::select;
 use crate::http::Reply;
@@ -21,8 +21,8 @@ impl OperatorApi {
         let selection = Selection { app: app.map(|app| app.no), ..new.selection };
         let wanted = selection.clone();
         let selected = self.engine.query(move |store| select(store, &wanted)).await?;
-        let deliveries = selected.ok_or_else(too_many_deliveries)?.into();
-        let order = ReplayOrder::Create { selection, per_second: new.per_second, deliveries };
+        let selected = selected.ok_or_else(too_many_deliveries)?;
+        let order = ReplayOrder::Create { selection, per_second: new.per_second, selected };
         let replay = self.engine.replay(OPERATOR, order).await??;
         Ok(json(202, &self.replay(&replay)))
     }
@@ -40,7 +40,7 @@ impl OperatorApi {
         Ok(json(200, &self.replay(&self.stored_replay(id).await?)))
     }
 
-    /// Pausing what is paused, and resuming what runs, changes nothing.
+    /// Pausing what is paused, and resuming what runs, changes nothing; nor does cancelling what is cancelled.
     pub(super) async fn steer_replay(
         &self,
         id: &str,
@@ -49,7 +49,11 @@ impl OperatorApi {
     ) -> Result<Reply, Fault> {
         asked.params.finish()?;
         let known = self.stored_replay(id).await?;
-        let replay = self.engine.replay(OPERATOR, order(known.id)).await??;
+        let order = order(known.id);
+        if known.phase == Phase::Cancelled && matches!(order, ReplayOrder::Cancel(_)) {
+            return Ok(json(200, &self.replay(&known)));
+        }
+        let replay = self.engine.replay(OPERATOR, order).await??;
         Ok(json(200, &self.replay(&replay)))
     }
 

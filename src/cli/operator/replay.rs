@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 /// What to do with replays.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Push every delivery that fits once more, oldest first, after what is pushed just now.
+    /// Push every delivery that fits once more, for each address oldest first, after what is pushed just now.
     #[command(after_help = "Examples:\n  privnum replay create --app taxi --state exhausted\n  \
         privnum replay create --kind cdr --from 2026-01-02 --to 2026-01-03 --rate 10\n  \
         privnum replay create --everything")]
@@ -38,6 +38,12 @@ pub enum Command {
     /// Stop for now. What has been queued already is pushed all the same.
     #[command(after_help = "Example:\n  privnum replay pause 3701523456789012345")]
     Pause {
+        /// Its id.
+        id: String,
+    },
+    /// End it, whatever is left of it. What has been queued already is pushed all the same.
+    #[command(after_help = "Example:\n  privnum replay cancel 3701523456789012345")]
+    Cancel {
         /// Its id.
         id: String,
     },
@@ -154,6 +160,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
         Command::List { paging } => return shell.list(&listing(), Query::default(), &paging).await,
         Command::Show { id } => shell.client.get(&["replays", &id], &Query::default()).await?,
         Command::Pause { id } => shell.client.order(&["replays", &id, "pause"]).await?,
+        Command::Cancel { id } => shell.client.order(&["replays", &id, "cancel"]).await?,
         Command::Resume { id } => shell.client.order(&["replays", &id, "resume"]).await?,
     };
     shell.show(&answer, details)

@@ -24,16 +24,19 @@ pub(crate) fn a_replay_is_loaded_until_it_is_finished<P: Place>() {
     put(&*store, bare.clone());
     assert_eq!(load(&*store).replays, [replay(1), bare.clone()]);
     let mut further = replay(1);
-    further.take(key(7));
+    further.take(1, key(7));
     further.phase = Phase::Running;
     put(&*store, further.clone());
     assert_eq!(load(&*store).replays, [further.clone(), bare.clone()]);
     assert_eq!(store.replay(key(1)).unwrap(), Some(further));
-    put(&*store, finished(1));
+    for over in [finished(1), Replay { phase: Phase::Cancelled, ..finished(3) }] {
+        put(&*store, over);
+    }
     drop(store);
     let store = place.open();
     assert_eq!(load(&*store).replays, [bare]);
     assert_eq!(store.replay(key(1)).unwrap(), Some(finished(1)));
+    assert_eq!(store.replay(key(3)).unwrap().map(|replay| replay.phase), Some(Phase::Cancelled));
     assert_eq!(store.replay(key(9)).unwrap(), None);
 }
 
@@ -70,7 +73,8 @@ pub(crate) fn replays_are_listed_newest_first<P: Place>() {
 pub(crate) fn finished_replays_are_forgotten_and_unfinished_ones_never<P: Place>() {
     let place = P::fresh();
     let store = place.open();
-    for secs in [1, 2, 100] {
+    put(&*store, Replay { phase: Phase::Cancelled, ..finished(1) });
+    for secs in [2, 100] {
         put(&*store, finished(secs));
     }
     put(&*store, sample::replay(3));

@@ -22,7 +22,7 @@ use crate::domain::number::{CallingParty, E164, Pair, XNumber};
 use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::recording::{Keeping, Recording, RecordingFile};
 use crate::domain::release::{Release, ReleasedBy, StateCode};
-use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection};
+use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection, Track};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
 use crate::domain::time::Timestamp;
@@ -465,7 +465,7 @@ pub(crate) fn attempt() -> Attempt {
     }
 }
 
-/// A replay made at that second with every field set: nine selected, four taken, one under way.
+/// A replay made at that second with every field set: nine selected on two tracks, four taken, one under way.
 pub(crate) fn replay(secs: u64) -> Replay {
     let selection = Selection {
         app: Some(AppNo(1)),
@@ -475,8 +475,9 @@ pub(crate) fn replay(secs: u64) -> Replay {
         from: Some(at(1)),
         to: Some(at(9)),
     };
-    let new = Replay::new(key(secs), selection, PER_SECOND_DEFAULT, 9, at(secs));
-    Replay { taken: 4, under_way: vec![key(3)], gone: 1, phase: Phase::Paused, ..new }
+    let new = Replay::new(key(secs), selection, PER_SECOND_DEFAULT, &[4, 5], at(secs));
+    let tracks = vec![Track { total: 4, taken: 3 }, Track { total: 5, taken: 1 }];
+    Replay { taken: 4, tracks, under_way: vec![key(3)], gone: 1, phase: Phase::Paused, ..new }
 }
 
 /// A tone file that was decided about, and its sound.

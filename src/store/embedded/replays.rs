@@ -6,7 +6,7 @@ use super::list::{List, Unindexed};
 use super::sql::{WRITE, column_list};
 use super::sqlite::{Cells, cell, execute, for_each, gather};
 use crate::domain::id::RowKey;
-use crate::domain::replay::{Phase, Replay};
+use crate::domain::replay::Replay;
 use crate::store::StoreError;
 use crate::store::query::{Page, Span};
 use crate::store::row::{ReplayColumns, Value, key_or_beyond, packed, unpacked};
@@ -16,7 +16,7 @@ const PORTION: usize = 1_000;
 
 pub(super) fn put(db: &Connection, replay: &Replay) -> Result<(), StoreError> {
     execute(db, &WRITE.replay, ReplayColumns::from(replay).values()?)?;
-    if replay.phase == Phase::Finished {
+    if replay.phase.is_over() {
         execute(db, "DELETE FROM selected WHERE replay = ?1", [cell(&replay.id, "replay.id")?])?;
     }
     Ok(())
@@ -57,10 +57,15 @@ pub(super) fn selected(
 
 /// The unfinished ones, oldest first.
 pub(super) fn open(db: &Connection, mut sink: impl FnMut(Replay)) -> Result<(), StoreError> {
-    for_each(db, &format!("{} WHERE phase <> 'finished' ORDER BY id", all()), [], |cells| {
-        sink(read(cells)?);
-        Ok(())
-    })
+    for_each(
+        db,
+        &format!("{} WHERE phase NOT IN ('finished', 'cancelled') ORDER BY id", all()),
+        [],
+        |cells| {
+            sink(read(cells)?);
+            Ok(())
+        },
+    )
 }
 
 pub(super) fn one(db: &Connection, id: RowKey) -> Result<Option<Replay>, StoreError> {

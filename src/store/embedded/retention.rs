@@ -27,7 +27,8 @@ pub(super) fn forget_older(db: &Connection, than: Retention, limit: usize) -> Re
         gone += execute(db, &sql, [Value::Int(before), Value::Int(limit)])?;
     }
     // Unfinished replays stay, however old.
-    let old = "SELECT id FROM replay WHERE id < ?1 AND phase = 'finished' ORDER BY id LIMIT ?2";
+    let old =
+        "SELECT id FROM replay WHERE id < ?1 AND phase IN ('finished', 'cancelled') ORDER BY id LIMIT ?2";
     let replays = format!("DELETE FROM replay WHERE id IN ({old})");
     gone += execute(db, &replays, [Value::Int(before), Value::Int(limit)])?;
     Ok(gone + forget_calls(db, before, limit)? + forget_deliveries(db, than, limit)?)

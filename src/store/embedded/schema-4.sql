@@ -12,7 +12,7 @@ CREATE TABLE replay (
     total      INTEGER NOT NULL,
     taken      INTEGER NOT NULL,             -- so many of what is selected, in the order of keys
     gone       INTEGER NOT NULL,             -- of those taken: were not there any more
-    under_way  TEXT NOT NULL,                -- JSON: those taken whose push is not on record yet
+    under_way  TEXT NOT NULL,                -- JSON: those taken whose push is not on record yet, and the tracks
     phase      TEXT NOT NULL,                -- running, paused, finished
     ended_at   INTEGER
 ) STRICT;

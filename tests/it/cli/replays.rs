@@ -35,7 +35,11 @@ async fn a_replay_is_made_paused_resumed_and_followed_to_its_end() {
     let shown = operator(&world, &format!("replay show {id}")).await.worked();
     assert!(shown.contains("  state    finished\n") && shown.contains("  done     5 of 5\n"), "{shown}");
     let refused = operator(&world, &format!("replay pause {id}")).await.failed(1);
-    assert_eq!(refused, "error: the replay is finished (code replay_finished)\n");
+    assert_eq!(refused, "error: the replay is over (code replay_finished)\n");
+    let made = operator(&world, "replay create --everything --rate 1 --json").await.json();
+    let cancelled =
+        operator(&world, &format!("replay cancel {}", made["id"].as_str().unwrap())).await.worked();
+    assert!(cancelled.contains("  state    cancelled\n") && cancelled.contains("  ended    "), "{cancelled}");
     let refused = operator(&world, "replay create --rate 5").await.failed(2);
     assert!(refused.contains("--everything"), "{refused}");
 }

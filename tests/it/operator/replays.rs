@@ -1,12 +1,13 @@
 //! Replays.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{all_pages, assert_refused, audit, each, get};
-use crate::world::{A, B, Customer, FEE, Operator, Pushed, Reaction, STATUS, Switch, World, X};
+use crate::world::{A, B, Customer, FEE, Operator, Pushed, Reaction, Receiver, STATUS, Switch, World, X};
 
 /// As many calls that came in, each with one event that was delivered. Takes the pushes.
 async fn delivered(world: &World, app: &Customer, calls: u64) -> Vec<Pushed> {
@@ -166,8 +167,8 @@ async fn a_pending_delivery_is_hurried_by_a_replay() {
 async fn what_happens_now_is_pushed_while_a_replay_waits_for_its_receiver() {
     let (world, app) = World::axb().await;
     let first = delivered(&world, &app, 30).await;
-    let release = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
-    world.receiver.react(STATUS, Reaction::Hang(std::sync::Arc::clone(&release)));
+    let release = Arc::new(tokio::sync::Semaphore::new(0));
+    world.receiver.react(STATUS, Reaction::Hang(Arc::clone(&release)));
     let made = replay(&world.operator(), &json!({"ratePerSecond": 1000})).await;
     world.receiver.next(STATUS).await;
     world.switch().report(&json!([Switch::callin("live", A, X)])).await;
@@ -275,4 +276,68 @@ async fn there_are_at_most_a_hundred_unfinished_replays() {
     let oldest = all_pages(&operator, "replays", 100).await.pop().unwrap();
     finish(&world, &id_of(&oldest), Duration::from_secs(1), 9).await;
     replay(&operator, &slow).await;
+}
+
+/// Two apps, one of which takes nothing: the other gets all of its own, and the replay stays until it is cancelled.
+#[tokio::test]
+async fn a_replay_over_two_apps_goes_on_with_one_while_the_other_takes_nothing() {
+    let world = World::with("callback.timeout_secs = 120").await;
+    let operator = world.operator();
+    let other = Receiver::start().await;
+    let hung = world.app("AXB", &Value::Null).await;
+    let well = world.app("AXB", &json!({"callStatusUrl": other.url(STATUS)})).await;
+    world.number(&hung, X).await;
+    world.number(&well, "+8617000000002").await;
+    delivered(&world, &hung, 20).await;
+    well.bind_axb("+8617000000002", A, B).await;
+    for call in 0..20 {
+        let callin = Switch::callin(&format!("well-{call}"), A, "+8617000000002");
+        world.switch().report(&json!([callin])).await;
+    }
+    world.quiet().await;
+    assert_eq!(other.all(STATUS).len(), 20);
+    let release = Arc::new(tokio::sync::Semaphore::new(0));
+    world.receiver.react(STATUS, Reaction::Hang(Arc::clone(&release)));
+    let id = id_of(&replay(&operator, &json!({"kind": "event", "ratePerSecond": 1000})).await);
+    for _ in 0..20 {
+        // The clock moves while the pushes of the other hang.
+        let next = other.next(STATUS);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut next => break,
+                () = tokio::task::yield_now() => world.pass(Duration::from_millis(10)),
+            }
+        }
+    }
+    let shown = get(&operator, &format!("replays/{id}")).await;
+    assert_eq!((&shown["total"], &shown["state"]), (&json!(40), &json!("running")));
+    assert_eq!(world.metric("privnum_replays{state=\"running\"}"), 1);
+    world.pass(Duration::from_secs(700));
+    assert!(world.metric("privnum_replay_idle_seconds") >= 700);
+
+    for _ in 0..2 {
+        let cancelled = operator.ask("POST", &format!("replays/{id}/cancel"), &Value::Null).await;
+        assert_eq!((cancelled.status, cancelled.json()["state"].clone()), (200, json!("cancelled")));
+    }
+    for verb in ["pause", "resume"] {
+        let steered = operator.ask("POST", &format!("replays/{id}/{verb}"), &Value::Null).await;
+        assert_refused(&steered, 409, "replay_finished", None);
+    }
+    assert_eq!(audit(&operator).await[0], ("replay.cancel".into(), id.clone(), String::new()));
+    let gauges = [
+        "privnum_replays{state=\"running\"}",
+        "privnum_replay_deliveries_left",
+        "privnum_replay_idle_seconds",
+    ];
+    assert_eq!(gauges.map(|series| world.metric(series)), [0, 0, 0]);
+    release.add_permits(1_000);
+    world.receiver.react(STATUS, Reaction::Answer(200, ""));
+    world.quiet().await;
+    let ended = get(&operator, &format!("replays/{id}")).await;
+    assert!(ended["endedAt"].is_string() && ended["done"].as_u64().unwrap() >= 20, "{ended}");
+    let pushed = world.pushed(STATUS).await.len();
+    world.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(world.pushed(STATUS).await.len(), 0, "after {pushed} nothing more is taken");
 }
