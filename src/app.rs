@@ -393,6 +393,7 @@ fn push_limits(callback: &Callback) -> PushLimits {
         per_app: callback.max_in_flight_per_app.get(),
         per_endpoint: callback.max_in_flight_per_endpoint.get(),
         per_host: callback.max_in_flight_per_host.get(),
+        drain_per_second: callback.drain_per_second,
         give_up_after: callback.schedule.span() + GIVE_UP_GRACE,
     }
 }

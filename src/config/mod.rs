@@ -168,6 +168,8 @@ pub struct Callback {
     pub max_in_flight_per_endpoint: NonZeroUsize,
     /// Pushes under way at once to one host and port, and to one address, for all apps together.
     pub max_in_flight_per_host: NonZeroUsize,
+    /// Pushes per second to one URL of one app that answers again, while there is a backlog; `None` = no limit.
+    pub drain_per_second: Option<NonZeroU32>,
     /// The whole of one question to a customer while a call or a message waits, its answer included.
     pub question_timeout: Duration,
     /// Questions under way at once, in all; fewer when the process may not open files enough.

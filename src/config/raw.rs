@@ -104,6 +104,7 @@ pub(super) struct RawCallback {
     pub(super) max_in_flight_per_app: Option<i64>,
     pub(super) max_in_flight_per_endpoint: Option<i64>,
     pub(super) max_in_flight_per_host: Option<i64>,
+    pub(super) drain_per_second: Option<i64>,
     pub(super) jitter_secs: Option<f64>,
     pub(super) question_timeout_secs: Option<f64>,
     pub(super) max_questions: Option<i64>,

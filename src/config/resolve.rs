@@ -176,6 +176,9 @@ fn callback(checks: &mut Checks<'_>, raw: &RawCallback) -> Callback {
             16,
         ),
         max_in_flight_per_host: part("callback.max_in_flight_per_host", raw.max_in_flight_per_host, 64),
+        drain_per_second: raw
+            .drain_per_second
+            .map(|given| checks.count("callback.drain_per_second", Some(given), 1, 1_000)),
         question_timeout: checks.duration(
             "callback.question_timeout_secs",
             raw.question_timeout_secs,

@@ -112,6 +112,13 @@ fn the_parts_of_a_small_limit_are_lowered_with_it_unless_they_are_given() {
 }
 
 #[test]
+fn what_waited_drains_without_a_limit_unless_one_is_given() {
+    assert_eq!(parsed("").callback.drain_per_second, None);
+    let given = parsed("callback.drain_per_second = 20").callback.drain_per_second;
+    assert_eq!(given.map(std::num::NonZeroU32::get), Some(20));
+}
+
+#[test]
 fn cdr_files_are_off_until_they_have_a_directory() {
     assert_eq!(parsed("cdr_files.at = \"23:59\"").cdr_files, None);
     let files = parsed("cdr_files.dir = \"files\"").cdr_files.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::gate::Right;
 use super::health::{Health, Lane, SUSPECT_WINDOW};
@@ -40,6 +41,8 @@ pub(super) struct Queue {
     /// Pushes under way.
     pub(super) open: usize,
     pub(super) health: Health,
+    /// While it drains: no push starts before then.
+    pub(super) paced_until: Option<Timestamp>,
     /// Where the receiver was last found.
     pub(super) address: Option<SocketAddr>,
     /// Whether it has a valid turn somewhere.
@@ -99,7 +102,16 @@ impl Queue {
     /// Whether one more may start, as far as the endpoint itself is concerned.
     pub(super) fn may_start(&self, suspect_share: usize, window_max: usize) -> bool {
         let cap = self.health.cap(suspect_share).min(window_max);
-        !self.due.is_empty() && self.health.closed_until.is_none() && self.open < cap
+        let is_open = self.health.closed_until.is_none() && self.paced_until.is_none();
+        !self.due.is_empty() && is_open && self.open < cap
+    }
+
+    /// A push starts. While it drains, the next one waits for a `step`; until when, if it does.
+    pub(super) fn pace(&mut self, step: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
+        self.health.draining &= !self.due.is_empty();
+        let draining = self.health.draining && self.health.lane == Lane::Good;
+        self.paced_until = step.filter(|_| draining).map(|step| now.after(step));
+        self.paced_until
     }
 
     pub(super) fn right(&self) -> Right {
@@ -143,5 +155,6 @@ impl Queue {
             *waiting = waiting.moved(by_ms);
         }
         self.health.moved(by_ms);
+        self.paced_until = self.paced_until.map(|until| until.moved(by_ms));
     }
 }

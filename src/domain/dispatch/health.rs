@@ -49,11 +49,20 @@ pub(super) struct Health {
     pub(super) closed_until: Option<Timestamp>,
     /// Since when it is suspect, closed or gone without a success in between.
     pub(super) ill_since: Option<Timestamp>,
+    /// It was ill, and what waited for it meanwhile is not gone yet.
+    pub(super) draining: bool,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { lane: Lane::Good, window: WINDOW_AT_START, gone: false, closed_until: None, ill_since: None }
+        Self {
+            lane: Lane::Good,
+            window: WINDOW_AT_START,
+            gone: false,
+            closed_until: None,
+            ill_since: None,
+            draining: false,
+        }
     }
 }
 
@@ -64,7 +73,8 @@ impl Health {
             Signal::Accepted => {
                 // One more for each success doubles the window with each round: 1, 2, 4, 8, 16.
                 let grown = if self.lane == Lane::Good { self.window + 1 } else { self.window };
-                *self = Self { window: grown.min(window_max), ..Self::default() };
+                let draining = self.draining || self.ill_since.is_some();
+                *self = Self { window: grown.min(window_max), draining, ..Self::default() };
             }
             Signal::Refused | Signal::Unknown => {}
             Signal::Overloaded { retry_after } => {

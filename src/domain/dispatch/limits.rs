@@ -1,5 +1,6 @@
 //! How much may be under way (delivery R6, R7).
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Of the file descriptors, so much (in percent) may be pushes: the rest is for listeners, files and look-ups.
@@ -23,6 +24,9 @@ pub struct Limits {
     pub per_endpoint: usize,
     /// Pushes at once to one `host:port`, and to one resolved address, whoever they are for.
     pub per_host: usize,
+    /// Pushes started per second to an endpoint that has recovered, until what waited for it is gone; `None` = as
+    /// many as it takes (R8).
+    pub drain_per_second: Option<NonZeroU32>,
     /// From the first push: when what waits for a receiver that has not recovered gets its last push.
     pub give_up_after: Duration,
 }
@@ -34,6 +38,7 @@ impl Default for Limits {
             per_app: 64,
             per_endpoint: 16,
             per_host: 64,
+            drain_per_second: None,
             give_up_after: Duration::from_secs(310 * 60),
         }
     }
@@ -44,6 +49,12 @@ impl Limits {
     pub fn slots(wanted: usize, fds: Option<u64>) -> usize {
         let most = fds.map_or(u64::MAX, |fds| (fds / 100).saturating_mul(SHARE_OF_FDS_PERCENT));
         wanted.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// From one push to a draining endpoint to the next, rounded up to what timers can tell apart.
+    pub(super) fn drain_step(&self) -> Option<Duration> {
+        let per_second = u64::from(self.drain_per_second?.get());
+        Some(Duration::from_millis(1_000_u64.div_ceil(per_second)))
     }
 
     /// Slots that suspects may hold.

@@ -67,7 +67,7 @@ pub struct Dispatch {
     good: VecDeque<Turn>,
     suspect: VecDeque<Turn>,
     gates: Gates,
-    /// Endpoints that want to be left alone until then.
+    /// Endpoints that want to be left alone until then, or drain and have had their push.
     closed: BTreeSet<(Timestamp, Endpoint)>,
     flights: HashMap<RowKey, Flight>,
     /// Pushes to good endpoints by their start, to notice the slow ones.
@@ -107,7 +107,7 @@ impl Dispatch {
         }
         if self.queues.contains_key(&endpoint) {
             self.change(endpoint, |queue| {
-                (queue.health, queue.address) = Default::default();
+                (queue.health, queue.address, queue.paced_until) = Default::default();
                 // It may wait where it no longer has to pass.
                 queue.has_turn = false;
             });
@@ -225,6 +225,7 @@ impl Dispatch {
             self.change(endpoint, |queue| {
                 // It may have been closed for longer since.
                 queue.health.closed_until = queue.health.closed_until.filter(|&closed| closed > until);
+                queue.paced_until = queue.paced_until.filter(|&paced| paced > until);
             });
         }
         while let Some(&(started, id)) =
@@ -267,6 +268,9 @@ impl Dispatch {
             return None;
         }
         let waiting = queue.take()?;
+        if let Some(until) = queue.pace(self.limits.drain_step(), now) {
+            self.closed.insert((until, endpoint));
+        }
         let give_up_after = self.limits.give_up_after;
         let last_push = queue
             .health

@@ -14,14 +14,21 @@ use crate::domain::delivery::{NoticeKind, Schedule};
 use crate::domain::id::AppNo;
 
 /// Two at once per app and endpoint, four in all.
-const SMALL: Limits =
-    Limits { in_flight: 4, per_app: 2, per_endpoint: 2, per_host: 64, give_up_after: GIVE_UP_AFTER };
+const SMALL: Limits = Limits {
+    in_flight: 4,
+    per_app: 2,
+    per_endpoint: 2,
+    per_host: 64,
+    drain_per_second: None,
+    give_up_after: GIVE_UP_AFTER,
+};
 /// Enough for everything but what a test is about.
 const AMPLE: Limits = Limits {
     in_flight: 1_000,
     per_app: 1_000,
     per_endpoint: 16,
     per_host: 1_000,
+    drain_per_second: None,
     give_up_after: GIVE_UP_AFTER,
 };
 const GIVE_UP_AFTER: Duration = Duration::from_secs(310 * 60);

@@ -6,8 +6,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: Limits =
-    Limits { in_flight: 12, per_app: 5, per_endpoint: 4, per_host: 6, give_up_after: GIVE_UP_AFTER };
+const LIMITS: Limits = Limits {
+    in_flight: 12,
+    per_app: 5,
+    per_endpoint: 4,
+    per_host: 6,
+    drain_per_second: None,
+    give_up_after: GIVE_UP_AFTER,
+};
 const HOSTS: u32 = 3;
 
 #[derive(Clone, Copy, Debug)]

@@ -50,6 +50,70 @@ fn r8_a_recovered_endpoint_drains_its_backlog_with_one_then_two_then_four() {
     assert_eq!(rounds, [1, 2, 4, 8, 16, 16]);
 }
 
+/// What starts within each of so many seconds, looked at whenever something is due; all of it succeeds at once.
+fn starts_by_second(dispatch: &mut Dispatch, from: u64, seconds: u64) -> Vec<usize> {
+    let mut by_second = vec![0; usize::try_from(seconds).unwrap()];
+    let mut now = at(from);
+    while now < at(from + seconds) {
+        let round = dispatch.start(now, 1_000);
+        by_second[usize::try_from(now.since(at(from)).as_secs()).unwrap()] += round.len();
+        let nothing = round.is_empty();
+        for started in round {
+            succeed(dispatch, started, now);
+        }
+        if nothing {
+            now = dispatch
+                .next_due()
+                .map_or(at(from + seconds), |due| due.max(now.after(Duration::from_millis(1))));
+        }
+    }
+    by_second
+}
+
+#[test]
+fn r8_a_drain_limit_spreads_what_waited_and_ends_with_it() {
+    let drain_per_second = std::num::NonZeroU32::new(5);
+    let mut dispatch = Dispatch::new(Limits { in_flight: 2, drain_per_second, ..AMPLE });
+    make_suspect(&mut dispatch, 1, 1);
+    enqueue(&mut dispatch, 1, 10, 12, at(1));
+    let probe = dispatch.start(at(1), 100);
+    succeed(&mut dispatch, probe[0], at(1));
+    dispatch.limits.in_flight = 1_000;
+    // Somebody else is not held up, and what happens meanwhile waits behind what waited before.
+    enqueue(&mut dispatch, 2, 100, 40, at(1));
+    enqueue(&mut dispatch, 1, 50, 1, at(1));
+    assert_eq!(starts_by_second(&mut dispatch, 1, 4), [5 + 40, 5, 2, 0]);
+    enqueue(&mut dispatch, 1, 200, 40, at(5));
+    assert_eq!(starts_by_second(&mut dispatch, 5, 1), [40], "it is well, and nothing waited");
+}
+
+#[test]
+fn r8_without_a_drain_limit_a_backlog_is_gone_as_fast_as_the_window_opens() {
+    let mut dispatch = Dispatch::new(Limits { in_flight: 2, ..AMPLE });
+    make_suspect(&mut dispatch, 1, 1);
+    enqueue(&mut dispatch, 1, 10, 200, at(1));
+    let probe = dispatch.start(at(1), 100);
+    succeed(&mut dispatch, probe[0], at(1));
+    assert_eq!(starts_by_second(&mut dispatch, 1, 1), [199]);
+}
+
+#[test]
+fn r8_a_drain_goes_on_at_its_rate_when_the_clock_is_set() {
+    for by_ms in [-3_600_000, 3_600_000] {
+        let drain_per_second = std::num::NonZeroU32::new(1);
+        let mut dispatch = Dispatch::new(Limits { in_flight: 2, drain_per_second, ..AMPLE });
+        make_suspect(&mut dispatch, 1, 1);
+        enqueue(&mut dispatch, 1, 10, 9, at(1));
+        let probe = dispatch.start(at(1), 100);
+        succeed(&mut dispatch, probe[0], at(1));
+        let first = dispatch.start(at(1), 100);
+        succeed(&mut dispatch, first[0], at(1));
+        dispatch.clock_was_set(by_ms);
+        assert_eq!(dispatch.start(at(1).moved(by_ms + 999), 100), []);
+        assert_eq!(dispatch.start(at(1).moved(by_ms + 1_000), 100).len(), 1, "{by_ms}");
+    }
+}
+
 #[test]
 fn r8_what_waited_for_the_dead_as_long_as_the_schedule_lasts_gets_one_last_push() {
     let mut dispatch = Dispatch::new(Limits { in_flight: 2, ..AMPLE });
