@@ -84,20 +84,33 @@ pub(super) fn in_transaction<T>(
     }
 }
 
-/// A commit failed. Takes it back if that is still possible with certainty.
+/// A commit failed. Takes it back if that is still possible with certainty: if the commit mark cannot be in the log.
 ///
-/// After an IO error it is not, even if the transaction is still open: the sync may have failed after the
-/// commit mark had reached the disk, and a crash now would bring the transaction to life.
+/// What SQLite does at a commit in a log (`walFrames` in its source, 3.53): it appends the changed pages as frames, the
+/// last one with the commit mark; syncs the file; brings the index of the log in shared memory up to date. So:
 ///
-/// A full disk shows earlier, while pages are appended to the log: the commit mark comes with the last of them and
-/// counts only when it is whole. SQLite has then taken the transaction back itself. To start over for that would
-/// turn a full disk, which refuses changes, into an outage of everything.
+/// - *An IO error* may be that of the sync. The mark may have reached the disk, and a crash now would bring the
+///   transaction to life, however certain the memory of this process is that it never was. *Out of memory* may be that of
+///   the index, which comes after the sync. Both leave the outcome unknown.
+/// - *A full disk* shows while frames are appended: only a write that ran out of space is reported so (`unixWrite`); one
+///   that a sync finds too late is an IO error. A frame counts when its checksum does, which covers header and page,
+///   starts from that of the frame before, and is salted anew each time the log begins anew. So the frame with the mark
+///   counts when it is whole, and nothing is written after it: padding to a sector, which would be, is off where
+///   overwriting is safe in a power cut (`SQLITE_IOCAP_POWERSAFE_OVERWRITE`, the default on unix), and checksums that were
+///   left open for pages written twice are filled in from the front, the mark's last. What lies in the log beyond the last
+///   mark is overwritten by the next transaction, and by its checksums no part of anything. SQLite has then rolled back by
+///   itself. To start over for that would turn a full disk, which refuses changes, into an outage of everything.
+/// - *Busy*, or *a constraint* that was put off to the commit, is found before anything is appended.
+///
+/// A checkpoint that fails after a commit fails nothing: SQLite tries again at the next one.
 fn take_back(transaction: Transaction<'_>, error: rusqlite::Error) -> StoreError {
     let still_open = !transaction.is_autocommit();
     let taken_back = match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) => false,
         Some(ErrorCode::DiskFull) => !still_open || transaction.rollback().is_ok(),
-        _ => still_open && transaction.rollback().is_ok(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ConstraintViolation) => {
+            still_open && transaction.rollback().is_ok()
+        }
+        _ => false,
     };
     if taken_back { error.into() } else { StoreError::OutcomeUnknown(error.to_string()) }
 }
