@@ -22,13 +22,17 @@
 //! | `attempt` | which push of a delivery, from 1 |
 //! | `status` | HTTP status |
 //! | `code` | result code |
-//! | `count`, `took_ms` | how many, how long |
+//! | `count`, `took_ms` | how many (in a line that is said once a minute at most: since it was said last), how long |
 //!
 //! A message never holds a secret, a body or a full number; numbers mask themselves when printed.
+
+mod seldom;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _};
 use std::panic::{self, PanicHookInfo};
+
+pub use self::seldom::Seldom;
 
 use tracing::Subscriber;
 use tracing::field::display;

@@ -25,6 +25,7 @@ use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OpenReplays, Replay};
 use crate::domain::time::Timestamp;
+use crate::logging::Seldom;
 use crate::registry::Staging;
 use crate::registry::staging::Decided;
 use crate::store::{StoreError, Write};
@@ -67,6 +68,8 @@ pub struct Ledger {
     ticks: u64,
     /// For everything here that waits.
     jumps: JumpWatch,
+    /// Why batches were not written.
+    complaints: Seldom,
 }
 
 /// What the timekeeper has to know.
@@ -97,7 +100,19 @@ impl Ledger {
         let jumps = shared.clock.watch_for_jumps();
         let (staging, reports, replays) = read(&shared, rules, progress)?;
         let (put_off, singly, paused_until, ticks) = (VecDeque::new(), 0, None, 0);
-        Ok(Self { shared, staging, reports, replays, rules, put_off, singly, paused_until, ticks, jumps })
+        Ok(Self {
+            shared,
+            staging,
+            reports,
+            replays,
+            rules,
+            put_off,
+            singly,
+            paused_until,
+            ticks,
+            jumps,
+            complaints: Seldom::default(),
+        })
     }
 
     /// Empties memory and reads everything again, because nobody knows what the store has of the last batch.
@@ -149,7 +164,9 @@ impl Ledger {
                 Ok(())
             }
             Err(StoreError::Unavailable(reason)) => {
-                warn!(jobs = jobs.len(), "a batch was not written: {reason}");
+                if let Some(count) = self.complaints.may_say(&reason) {
+                    warn!(jobs = jobs.len(), count, "a batch was not written: {reason}");
+                }
                 self.take_back(jobs, &draft, now);
                 Ok(())
             }

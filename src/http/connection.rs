@@ -31,7 +31,7 @@ use super::gate::{Exchange, Gate, Leftover, REST_IN_MEMORY};
 use super::reply::{Outgoing, Reply};
 use super::request::{Request, RequestId};
 use super::seats::Seat;
-use super::server::{Refusal, Service, Shared, is_failure, log_failure, refused};
+use super::server::{Refusal, Service, Shared, is_failure, refused};
 use super::tls::Tls;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -193,7 +193,7 @@ async fn answer<S: Service>(
     let called = catch_panic(async { shared.service.call(request).await }).await;
     let mut reply = called.unwrap_or_else(|Panicked| refused(&shared.service, Refusal::Panicked));
     if is_failure(reply.status) {
-        log_failure(&reply, id, peer, method.as_str(), target.path());
+        shared.log_failure(&reply, id, peer, method.as_str(), target.path());
         show_id(&mut reply, id);
     }
     let settled = body::settle(exchange.take_leftover(), client_waits, body_deadline).await;
@@ -241,7 +241,7 @@ where
     let respond = service_fn(|_| {
         let mut reply = refused(&shared.service, refusal);
         let id = shared.request_ids.draw();
-        log_failure(&reply, id, peer, "-", "-");
+        shared.log_failure(&reply, id, peer, "-", "-");
         show_id(&mut reply, id);
         async { Ok::<_, Infallible>(reply.into_response(Exchange::new())) }
     });

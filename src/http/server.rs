@@ -19,6 +19,7 @@ use super::reply::Reply;
 use super::request::{Request, RequestId, RequestIds};
 use super::seats::Seats;
 use super::tls::Tls;
+use crate::logging::Seldom;
 
 /// What answers the requests of a listener.
 pub trait Service: Send + Sync + 'static {
@@ -125,12 +126,37 @@ pub(super) struct Shared<S> {
     pub(super) limits: Limits,
     pub(super) request_ids: RequestIds,
     pub(super) http: http1::Builder,
+    failures: Seldom,
 }
 
 impl<S> Shared<S> {
     pub(super) fn new(service: S, limits: Limits, request_ids: RequestIds, title_case_headers: bool) -> Self {
         let http = protocol(&limits, title_case_headers);
-        Self { service, limits, request_ids, http }
+        Self { service, limits, request_ids, http, failures: Seldom::default() }
+    }
+
+    /// The one place that logs a failed request: 5xx as an error, because someone has to act, 4xx for debugging.
+    /// Errors of one kind are said once a minute, with their count: a full disk fails every request.
+    pub(super) fn log_failure(
+        &self,
+        reply: &Reply,
+        id: RequestId,
+        peer: SocketAddr,
+        method: &str,
+        path: &str,
+    ) {
+        let (status, peer, path) = (reply.status.as_u16(), peer.ip(), LoggedPath(path));
+        let detail = reply.detail.as_deref().unwrap_or("");
+        if !reply.status.is_server_error() {
+            return debug!(request = %id, method, %path, status, %peer, detail, "request refused");
+        }
+        match self.failures.may_say(&format!("{status} {detail}")) {
+            Some(0) => error!(request = %id, method, %path, status, %peer, detail, "request failed"),
+            Some(count) => {
+                error!(request = %id, method, %path, status, %peer, detail, count, "request failed, and others before");
+            }
+            None => debug!(request = %id, method, %path, status, %peer, detail, "request failed"),
+        }
     }
 }
 
@@ -244,17 +270,6 @@ fn report_task(ended: Result<(), JoinError>) {
         && failure.is_panic()
     {
         error!("a connection task panicked outside the service");
-    }
-}
-
-/// The one place that logs a failed request: 5xx as an error, because someone has to act, 4xx for debugging.
-pub(super) fn log_failure(reply: &Reply, id: RequestId, peer: SocketAddr, method: &str, path: &str) {
-    let (status, peer, path) = (reply.status.as_u16(), peer.ip(), LoggedPath(path));
-    let detail = reply.detail.as_deref().unwrap_or("");
-    if reply.status.is_server_error() {
-        error!(request = %id, method, %path, status, %peer, detail, "request failed");
-    } else {
-        debug!(request = %id, method, %path, status, %peer, detail, "request refused");
     }
 }
 
