@@ -71,6 +71,8 @@ pub struct Metrics {
     pub clock_jumps: IntCounter,
     /// 1 while the store takes writes.
     pub store_ok: IntGauge,
+    /// How long the commit under way has taken so far, in whole seconds; 0 while none is.
+    pub commit_running_seconds: IntGauge,
     /// How long commits take, in seconds.
     pub commit_seconds: Histogram,
     /// How many commands and reports share a commit.
@@ -161,6 +163,10 @@ impl Metrics {
             replayed: counter("privnum_replayed_total", "Deliveries that replays got through."),
             clock_jumps: counter("privnum_clock_jumps_total", "Times the clock was set by a minute or more."),
             store_ok: gauge("privnum_store_ok", "1 while the store takes writes."),
+            commit_running_seconds: gauge(
+                "privnum_commit_running_seconds",
+                "How long the commit under way has taken so far.",
+            ),
             commit_seconds: histogram("privnum_commit_seconds", "How long commits take.", &commit_buckets),
             commit_jobs: histogram(
                 "privnum_commit_jobs",

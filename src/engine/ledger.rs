@@ -303,7 +303,9 @@ impl Ledger {
             return Ok(());
         }
         let stopwatch = Stopwatch::start();
+        self.shared.note_commit(Some(self.shared.clock.now()));
         let committed = self.shared.store.commit(&draft.batch);
+        self.shared.note_commit(None);
         let metrics = &self.shared.metrics;
         metrics.commit_seconds.observe(stopwatch.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "at most 1,024")]

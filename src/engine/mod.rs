@@ -28,6 +28,7 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
@@ -76,6 +77,9 @@ use crate::wire::callback::Origin;
 /// Most jobs that wait for the writer. Full means "overloaded" to the next: waiting longer helps nobody.
 const INBOX_MAX: usize = 8_192;
 
+/// A commit that takes longer hangs: a flush of a disk that works takes milliseconds.
+const COMMIT_HANGS_AFTER: Duration = Duration::from_secs(10);
+
 /// What the tasks share.
 #[derive(Debug)]
 pub struct Shared {
@@ -102,6 +106,8 @@ pub struct Shared {
     quarantined: Mutex<HashMap<XNumber, u32>>,
     /// How far the replays are, as of the last batch that concerned one.
     replays: Mutex<ReplayFigures>,
+    /// When the commit under way began; `None` while none is.
+    committing_since: Mutex<Option<Timestamp>>,
     serving: AtomicBool,
     /// How often serving stopped, so that whoever reads sees that memory was loaded again meanwhile.
     stops: AtomicU64,
@@ -131,6 +137,7 @@ impl Shared {
             deliver_now: Notify::new(),
             quarantined: Mutex::new(HashMap::new()),
             replays: Mutex::new(ReplayFigures::default()),
+            committing_since: Mutex::new(None),
             serving: AtomicBool::new(false),
             stops: AtomicU64::new(0),
         }
@@ -155,6 +162,16 @@ impl Shared {
     fn note_quarantine(&self, staging: &mut Staging) {
         let mut known = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
         staging.publish_quarantine(&mut known);
+    }
+
+    fn note_commit(&self, since: Option<Timestamp>) {
+        *self.committing_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// For how long the commit under way has taken so far; `None` while none is.
+    pub fn commit_running(&self) -> Option<Duration> {
+        let since = *self.committing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(self.clock.now().since(since?))
     }
 
     fn note_replays(&self, figures: ReplayFigures) {
@@ -372,6 +389,11 @@ impl Engine {
         known.get(&x).copied().unwrap_or(0)
     }
 
+    /// For how long a commit has hung, if one does: everything that changes something waits for it.
+    pub fn commit_hangs(&self) -> Option<Duration> {
+        self.shared.commit_running().filter(|running| *running >= COMMIT_HANGS_AFTER)
+    }
+
     /// Brings the gauges up to date, for whoever is about to read them.
     pub fn refresh_gauges(&self) {
         let (registry, metrics) = (&self.shared.registry, &self.shared.metrics);
@@ -379,6 +401,8 @@ impl Engine {
         metrics.bindings.set(gauge(registry.directory.binding_count()));
         metrics.numbers.set(gauge(registry.directory.number_count()));
         metrics.calls_open.set(gauge(registry.calls.open_count()));
+        let running = self.shared.commit_running().unwrap_or_default().as_secs();
+        metrics.commit_running_seconds.set(i64::try_from(running).unwrap_or(i64::MAX));
         let dispatch = self.shared.dispatch();
         let now = self.shared.clock.now();
         metrics.show_dispatch(&dispatch, now);

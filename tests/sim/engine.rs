@@ -10,14 +10,14 @@ use privnum::domain::area::AreaTable;
 use privnum::domain::axb::AxbBind;
 use privnum::domain::binding::Terms;
 use privnum::domain::bulkhead::BulkheadLimits;
-use privnum::domain::call::CallId;
+use privnum::domain::call::{CallEvent, CallId, Stage};
 use privnum::domain::command::{Command, Done, XChoice};
 use privnum::domain::customer::Mode;
 use privnum::domain::delivery::Schedule;
 use privnum::domain::id::AppNo;
 use privnum::domain::number::{CallingParty, Pair};
 use privnum::domain::refusal::Refusal;
-use privnum::domain::route::CallSetup;
+use privnum::domain::route::{CallSetup, Route};
 use privnum::engine::job::{SettingChange, Unserved};
 use privnum::engine::{Engine, PushLimits, QuestionLimits, Running, Settings, start};
 use privnum::metrics::Metrics;
@@ -210,6 +210,64 @@ async fn while_a_commit_hangs_reads_go_on_and_what_waits_is_bounded_and_afterwar
     while let Some(ended) = flushes.join_next().await {
         assert!(matches!(ended.unwrap(), Ok(()) | Err(Unserved::Overloaded)));
     }
+    live.running.stop().await;
+}
+
+/// That a call came in at the X of these tests.
+fn incoming(event: u64) -> CallEvent {
+    CallEvent {
+        event_id: event.to_string().into(),
+        stage: Stage::Incoming,
+        at: START,
+        received_at: START,
+        caller: Some(CallingParty::Number(party(1))),
+        called: Some(x(1).number()),
+        digits: None,
+        sip: None,
+        q850: None,
+        by: None,
+    }
+}
+
+/// The flush of a disk hangs for half a minute while the switch goes on asking and reporting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_that_hangs_for_half_a_minute_is_seen_stops_no_route_and_loses_no_report() {
+    const REPORTS: u64 = 500;
+    let live = Live::new().await;
+    assert!(live.bind(1, 2, 0).await.unwrap().is_ok());
+    assert!(live.bind(3, 4, 20).await.unwrap().is_ok());
+    live.disk.freeze();
+    let mut reports = JoinSet::new();
+    for n in 0..REPORTS {
+        let engine = live.engine().clone();
+        let call = CallId::new(&format!("call-{n}")).unwrap();
+        reports.spawn(async move { engine.report(vec![(call, incoming(n))]).await });
+    }
+    live.until(|live| live.engine().shared().commit_running().is_some()).await;
+    let routed = async |n: u64, party_no: u64| {
+        let call = CallId::new(&format!("routed-{n}")).unwrap();
+        let caller = CallingParty::Number(party(party_no));
+        let setup = CallSetup { caller, called: Some(x(1).number()), extension: None };
+        matches!(live.engine().route(&call, setup).await.unwrap().route, Route::Connect(_))
+    };
+    for second in 0..30 {
+        assert!(routed(2 * second, 1).await, "routes come from memory");
+        // Its end cannot be recorded, and counts all the same.
+        assert_eq!(routed(2 * second + 1, 3).await, second < 20, "{second}");
+        assert_eq!(live.engine().commit_hangs().is_some(), second >= 10, "{second}");
+        live.hand.advance(Duration::from_secs(1));
+    }
+    live.engine().refresh_gauges();
+    assert_eq!(live.engine().shared().metrics.commit_running_seconds.get(), 30);
+    assert!(reports.try_join_next().is_none(), "a report was answered before it was durable");
+
+    live.disk.thaw();
+    while let Some(reported) = reports.join_next().await {
+        assert_eq!(reported.unwrap().unwrap().accepted, 1);
+    }
+    assert_eq!(live.disk.tables().calls.len() as u64, REPORTS);
+    live.until(|live| live.bound() == 1).await;
+    assert_eq!(live.engine().commit_hangs(), None);
     live.running.stop().await;
 }
 

@@ -171,6 +171,10 @@ impl OperatorApi {
         if !self.engine.is_serving() {
             return json(503, &value!({ "ready": false, "reason": "loading or stopping" }));
         }
+        if let Some(running) = self.engine.commit_hangs() {
+            let reason = format!("the disk hangs: a commit has been under way for {} s", running.as_secs());
+            return json(503, &value!({ "ready": false, "reason": reason }));
+        }
         match self.engine.query(|store| store.ping()).await {
             Ok(()) => json(200, &value!({ "ready": true })),
             Err(error) => {
