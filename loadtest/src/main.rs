@@ -11,6 +11,7 @@ mod options;
 mod report;
 mod scene;
 mod traffic;
+mod xmode;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Mode::Mixed(options) => modes::mixed(&options),
         Mode::Load(options) => modes::load(&options),
         Mode::Callbacks(options) => callbacks::run(&options),
+        Mode::Xmode(options) => xmode::run(&options),
         Mode::Push { to, bodies, connections, seconds } => {
             callbacks::push(to, &bodies, connections, Duration::from_secs_f64(seconds)).map(|()| 0)
         }

@@ -30,6 +30,8 @@ pub enum Mode {
     Load(Load),
     /// Notices to receivers: their rate, what pending ones cost, what endpoints that hang cost.
     Callbacks(Callbacks),
+    /// What the others notice when customers of X mode never answer where calls go.
+    Xmode(XMode),
     /// The bare loop that deliveries are measured against, by itself; `callbacks` starts it.
     #[command(hide = true)]
     Push {
@@ -207,4 +209,30 @@ pub struct Callbacks {
     /// Hung: pushes that hang at once while memory is measured, if so many files may be open.
     #[arg(long, default_value_t = 5_000)]
     pub hanging: u32,
+}
+
+/// Options of `xmode`.
+#[derive(Args, Clone, Debug)]
+pub struct XMode {
+    /// The privnum binary to measure, instead of the one of this workspace.
+    #[arg(long)]
+    pub server: Option<PathBuf>,
+    /// Where data folders are made. Default: beside this binary.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Customers, each with an X and a receiver at an address of its own.
+    #[arg(long, default_value_t = 100)]
+    pub customers: u32,
+    /// How many of them never answer.
+    #[arg(long, default_value_t = 10)]
+    pub hung: u32,
+    /// The others take 1 to so many milliseconds to answer, each always the same.
+    #[arg(long, default_value_t = 50)]
+    pub answer_ms: u32,
+    /// Route questions a second, spread over all customers.
+    #[arg(long, default_value_t = 500)]
+    pub rate: u32,
+    /// Length of each of the two measurements in seconds.
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
 }

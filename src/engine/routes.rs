@@ -136,7 +136,8 @@ impl Asking {
             called: Some(self.called),
             extension: None,
         };
-        let decide = |shared: &Shared| shared.registry.decide_by_reply(setup, asked.record, reply, now);
+        let app = self.app.no;
+        let decide = |shared: &Shared| shared.registry.decide_by_reply(app, setup, asked.record, reply, now);
         // Memory that is being loaded again decides nothing; the switch asks again.
         if let Ok(decision) = shared.read(decide) {
             tell.send_replace(Some(shared.registry.bind_to(&self.id, Arc::new(decision), now)));

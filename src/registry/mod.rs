@@ -26,7 +26,8 @@ use crate::domain::customer::CustomerApp;
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::route::{
-    CallSetup, Dialled, Lent, Reject, Reply, ReplyRefused, Route, Undecided, follow, route, shown,
+    CallSetup, Dialled, Lent, Reject, RejectCause, Reply, ReplyRefused, Route, Undecided, follow, route,
+    shown,
 };
 use crate::domain::time::Timestamp;
 
@@ -99,10 +100,11 @@ impl Registry {
         }
     }
 
-    /// What a call comes to that was undecided, now that the customer was asked: decided again, because number and
+    /// What a call comes to that was undecided, now that the app `asked` was asked: decided again, because number and
     /// app may have changed meanwhile. `reply` is what the answer says, else why it says nothing.
     pub fn decide_by_reply(
         &self,
+        asked: AppNo,
         setup: CallSetup<'_>,
         mut question: Attempt,
         reply: Result<Reply, ReplyRefused>,
@@ -112,6 +114,12 @@ impl Registry {
         if let (Route::Undecided(Undecided::AskCustomer), Some(app), Some(called)) =
             (&decision.route, decision.app, decision.called)
         {
+            // No app decides calls to another's numbers.
+            let moved = || ReplyRefused {
+                cause: RejectCause::NoReply,
+                why: "the number went to another app while this one was asked".into(),
+            };
+            let reply = reply.and_then(|reply| if app == asked { Ok(reply) } else { Err(moved()) });
             let app = self.customers.by_no(app);
             let followed = reply.and_then(|reply| self.follow(reply, &app, XNumber::new(called)));
             decision.route = followed.unwrap_or_else(|refused| {

@@ -84,7 +84,7 @@ fn the_dashboard_is_json_with_a_query_in_every_panel() {
     assert!(
         panels.iter().all(|panel| panel["targets"][0]["expr"].as_str().is_some_and(|expr| !expr.is_empty()))
     );
-    assert_eq!(panels.len(), 14);
+    assert_eq!(panels.len(), 16);
 }
 
 /// The text of every Rust file below a folder.

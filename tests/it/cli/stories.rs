@@ -51,6 +51,26 @@ async fn a_rejected_call_is_told_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_app_decides_is_told_with_what_it_was_asked_and_answered() {
+    let (world, _app) = World::one_app("X", "").await;
+    world.receiver.react(STATUS, Reaction::Decide("{\"operation\":\"hold\"}".into()));
+    let decision = world.switch().route("call-1", A, X).await;
+    let session = decision["sessionId"].as_str().unwrap();
+    let story = operator(&world, &format!("call show {session}")).await.worked();
+    let wrong = "operation must be connect or close, not hold";
+    let url = world.receiver.url(STATUS);
+    for part in [
+        &format!("cannot be used: {wrong}.\n"),
+        "  cause      replyUnusable\n  stateCode  8014: No binding matches the call.\n",
+        &format!("Question to the app, 2026-01-02 03:04:05.000 UTC: failed: {wrong}\n  POST     {url}\n"),
+        "  status   200\n",
+        "  answer   {\"operation\":\"hold\"}\n",
+    ] {
+        assert!(story.contains(part), "{part:?} in {story}");
+    }
+}
+
+#[tokio::test]
 async fn a_notice_that_does_not_get_through_is_shown_with_every_attempt_and_pushed_again() {
     let (world, app) = World::axb().await;
     // What a receiver answers may be meant for the terminal of whoever looks at it.

@@ -45,6 +45,8 @@ pub enum Reaction {
     Answer(u16, &'static str),
     /// Answers 200 when a permit is added.
     Hang(Arc<Semaphore>),
+    /// Answers 200 with this body when a permit is added.
+    HangThen(Arc<Semaphore>, String),
     /// Closes the connection without an answer.
     Close,
     /// Answers questions with 200 and this body, and everything else with 200 alone.
@@ -135,6 +137,10 @@ async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
             Reaction::Hang(release) => {
                 release.acquire().await.unwrap().forget();
                 (200, String::new())
+            }
+            Reaction::HangThen(release, body) => {
+                release.acquire().await.unwrap().forget();
+                (200, body)
             }
             Reaction::Decide(body) => (200, if asks { body } else { String::new() }),
             Reaction::Bytes(first, again) => return flood(&mut stream, &first, again).await,

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use privnum::domain::signature::{Scheme, digest};
 use serde_json::{Value, json};
 
 use super::{OTHER_X, answers, ask, connect, shown, xmode};
 use crate::calls::{cdrs, events};
-use crate::world::{A, AXB, B, Pushed, STATUS, Switch, X};
+use crate::world::{A, AXB, B, Pushed, Receiver, STATUS, Switch, World, X};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -149,4 +152,46 @@ async fn an_app_that_has_to_be_asked_has_an_address_for_it() {
     let question = world.receiver.next("/moved").await.json();
     assert_eq!(question["statusInfo"]["notifyMode"], "Block", "{question}");
     assert!(question["statusInfo"]["sessionId"].as_str().unwrap().starts_with("test-"), "{question}");
+}
+
+#[tokio::test]
+async fn a_question_is_signed_as_every_push() {
+    let (world, app) = xmode(&Value::Null).await;
+    answers(&world, &connect(&Value::Null));
+    for (n, (scheme, word, header)) in
+        [(Scheme::Wsse, "WSSE", "X-WSSE"), (Scheme::Aksk, "AKSK", "X-AKSK")].into_iter().enumerate()
+    {
+        world.change_app(&app, &json!({"pushScheme": word})).await;
+        let (_, question) = ask(&world, &format!("c-{n}")).await;
+        assert_eq!(
+            (question.method.as_str(), question.header("Content-Type")),
+            ("POST", "application/json;charset=UTF-8")
+        );
+        assert!(question.header("Authorization").starts_with(word));
+        let texts: Vec<_> = question.header(header).split('"').skip(1).step_by(2).collect();
+        let [username, sent, nonce, created] = texts.as_slice() else { panic!("{texts:?}") };
+        assert_eq!((*username, *created), (app.key.as_str(), "2026-01-02T03:04:05Z"));
+        assert_eq!(*sent, STANDARD.encode(digest(scheme, &app.secret, nonce, created)));
+    }
+}
+
+#[tokio::test]
+async fn the_question_is_not_among_the_notices_to_fetch_and_the_call_can_be_stopped() {
+    let control = Receiver::start().await;
+    let more = format!("switch.control_url = \"http://{}\"", control.address);
+    let (world, app) = World::one_app("X", &more).await;
+    answers(&world, &connect(&Value::Null));
+    let (decision, _) = ask(&world, "c").await;
+    let mut reports = Switch::answered("c", A, X).as_array().unwrap().clone();
+    let end = reports.pop().unwrap();
+    world.switch().report(&reports.into()).await;
+    let body = json!({"sessionid": decision["sessionId"], "signal": "call_stop"});
+    assert_eq!(app.post("/rest/httpsessions/callStop/v2.0", &body).await.code(), (200, "0".into()));
+    control.next("/calls/c/stop").await;
+    world.switch().report(&end).await;
+    world.quiet().await;
+    let fetched = app.get("/rest/notifications/v1", "").await.json();
+    let events: Vec<_> =
+        fetched["items"].as_array().unwrap().iter().map(|item| &item["body"]["eventType"]).collect();
+    assert_eq!(events, ["callout", "alerting", "answer", "disconnect"]);
 }

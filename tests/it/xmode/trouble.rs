@@ -190,3 +190,50 @@ async fn a_number_or_app_that_carries_no_calls_is_refused_without_a_question() {
     assert_eq!(world.switch().route("withheld", "anonymous", X).await["stateCode"], 8014);
     assert_eq!(world.receiver.left().len(), 0);
 }
+
+#[tokio::test]
+async fn a_switch_that_gives_up_before_the_customer_answers_ends_the_call_with_8014() {
+    let (world, _) = xmode(&Value::Null).await;
+    let end = Switch::event("c", "disconnect", "2026-01-02T03:05:05Z", &json!({"by": "switch", "sip": 503}));
+    world.switch().report(&json!([Switch::callin("c", A, X), end])).await;
+    let told = world.pushed(STATUS).await;
+    assert_eq!(told[0].json()["statusInfo"]["stateCode"], 8014);
+    world.advance(std::time::Duration::from_secs(31)).await;
+    let cdr = cdrs(&world).await.into_values().next().unwrap();
+    assert_eq!((&cdr["ulFailReason"], &cdr["direction"]), (&json!(8014), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_with_a_question_under_way_leaves_its_store_and_asks_again_when_it_is_back() {
+    let (mut world, _) = xmode(&Value::Null).await;
+    world.receiver.react(STATUS, Reaction::Hang(Arc::new(Semaphore::new(0))));
+    let switch = world.switch();
+    let asking = tokio::spawn(async move { switch.route("c", A, X).await });
+    world.receiver.next(STATUS).await;
+    asking.abort();
+    world.stop().await;
+    world.start_again().await;
+    answers(&world, &connect(&Value::Null));
+    let (decision, question) = ask(&world, "c").await;
+    assert_eq!(decision["action"], "connect", "the first answer never came");
+    assert_eq!(question.json()["statusInfo"]["sessionId"], decision["sessionId"]);
+}
+
+#[tokio::test]
+async fn an_app_whose_number_goes_to_another_while_it_is_asked_does_not_decide_the_call() {
+    let (world, _) = xmode(&Value::Null).await;
+    let heir = world.app("X", &Value::Null).await;
+    let release = Arc::new(Semaphore::new(0));
+    world.receiver.react(STATUS, Reaction::HangThen(Arc::clone(&release), connect(&Value::Null).to_string()));
+    let switch = world.switch();
+    let asking = tokio::spawn(async move { switch.route("c", A, X).await });
+    world.receiver.next(STATUS).await;
+    let moved =
+        world.operator().ask("POST", "numbers/8617000000001/move", &json!({"appKey": heir.key})).await;
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    release.add_permits(1);
+    let decision = asking.await.unwrap();
+    assert_eq!(decision["stateCode"], 8014);
+    let reason = decision["reason"].as_str().unwrap();
+    assert!(reason.ends_with("the number went to another app while this one was asked"), "{reason}");
+}
