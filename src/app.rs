@@ -21,8 +21,9 @@ use crate::api::admission::{Admission, AdmissionRules};
 use crate::api::customer::{CustomerApi, LinkBase};
 use crate::api::operator::OperatorApi;
 use crate::api::switch::SwitchApi;
+use crate::bucket::S3Bucket;
 use crate::clock::Clock;
-use crate::config::{Callback, Config, ConfigProblems, LiveTokens, Login, Store as StoreConfig};
+use crate::config::{Callback, CdrBucket, Config, ConfigProblems, LiveTokens, Login, Store as StoreConfig};
 use crate::control::SwitchControl;
 use crate::domain::area::AreaTable;
 use crate::domain::ban::BanRule;
@@ -30,8 +31,8 @@ use crate::domain::bulkhead::BulkheadLimits;
 use crate::domain::cdr::Patience;
 use crate::domain::cdr_file::CdrFileRule;
 use crate::engine::{
-    self, CdrFileSettings, LedgerRules, PushLimits, QuestionLimits, RetentionDays, Running, Settings,
-    StartError, random,
+    self, CdrFileSettings, CdrFolder, LedgerRules, PushLimits, QuestionLimits, RetentionDays, Running,
+    Settings, StartError, random,
 };
 use crate::http::{Limits, RequestIds, Server, Service, Tls, TlsError};
 use crate::metrics::{Metrics, open_files_max};
@@ -93,6 +94,9 @@ pub enum ServeError {
     /// Neither the switch nor a bucket can be reached.
     #[error(transparent)]
     Remote(#[from] RemoteSetupError),
+    /// The bucket for CDR files cannot be addressed.
+    #[error("cdr_files.s3_endpoint: {0}")]
+    CdrBucket(String),
     /// Recordings cannot be kept.
     #[error(transparent)]
     Recordings(#[from] RecordingSetupError),
@@ -299,7 +303,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     let remote = Remote::new()?;
     let settings = Settings {
         recordings: Recordings::open(&config.recording, &remote)?,
-        control: SwitchControl::new(config.switch.control.clone(), remote),
+        control: SwitchControl::new(config.switch.control.clone(), remote.clone()),
         sp_id: config.cdr.sp_id.clone(),
         host_name: config.cdr.host_name.clone(),
         record_domain: config.recording.domain.clone(),
@@ -323,10 +327,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
         push_limits: push_limits(&config.callback),
         call_questions: question_limits(&config.callback),
         areas: area_table(config.allocation.area_table.as_deref())?,
-        cdr_files: config.cdr_files.as_ref().map(|files| CdrFileSettings {
-            dir: files.dir.clone(),
-            rule: CdrFileRule { at: files.at, kept_days: config.retention.cdr_days.get() },
-        }),
+        cdr_files: cdr_files(config, &remote)?,
     };
     let bar = progress_bar(store.binding_count()?);
     let running = engine::start(store, clock, metrics, outbound, settings, &mut |bindings| {
@@ -336,6 +337,19 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
     })?;
     bar.finish_and_clear();
     Ok(running)
+}
+
+fn cdr_files(config: &Config, remote: &Remote) -> Result<Option<CdrFileSettings>, ServeError> {
+    let Some(files) = &config.cdr_files else { return Ok(None) };
+    let rule = CdrFileRule { at: files.at, kept_days: config.retention.cdr_days.get() };
+    let bucket = match &files.bucket {
+        Some(CdrBucket { s3, prefix }) => {
+            let bucket = S3Bucket::new(s3, remote.clone()).map_err(ServeError::CdrBucket)?;
+            Some(CdrFolder { bucket, prefix: prefix.clone() })
+        }
+        None => None,
+    };
+    Ok(Some(CdrFileSettings { dir: files.dir.clone(), rule, bucket }))
 }
 
 fn outbound_settings(config: &Config) -> Result<OutboundSettings, SetupError> {

@@ -14,6 +14,7 @@ pub mod metrics;
 
 pub mod store;
 
+pub mod bucket;
 pub mod control;
 pub mod outbound;
 pub mod recording;

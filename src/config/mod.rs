@@ -7,6 +7,7 @@
 //!
 //! Relative paths are relative to the folder of the configuration file. Durations may have fractions.
 
+mod bucket;
 mod checks;
 mod document;
 mod problem;
@@ -26,8 +27,9 @@ use ipnet::IpNet;
 
 use crate::domain::delivery::Schedule;
 
+pub use bucket::S3;
 pub use problem::{ConfigProblems, Problem};
-pub use recording::{Recording, RecordingStore, S3};
+pub use recording::{Recording, RecordingStore};
 pub use secret::{Credential, LiveTokens, Login, Secret};
 
 /// A configuration that was checked. One field per table of the file.
@@ -205,6 +207,17 @@ pub struct CdrFiles {
     pub dir: PathBuf,
     /// How long after midnight UTC the day before is written; whole minutes, less than a day.
     pub at: Duration,
+    /// Where they are copied to.
+    pub bucket: Option<CdrBucket>,
+}
+
+/// A bucket for CDR files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CdrBucket {
+    /// Which.
+    pub s3: S3,
+    /// What the names of the objects begin with.
+    pub prefix: Box<str>,
 }
 
 /// `[retention]`, in days.

@@ -6,6 +6,8 @@
 
 use serde::Deserialize;
 
+use super::bucket::RawS3;
+
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -125,6 +127,16 @@ pub(super) struct RawCdr {
 pub(super) struct RawCdrFiles {
     pub(super) dir: Option<String>,
     pub(super) at: Option<String>,
+    pub(super) store: Option<String>,
+    pub(super) s3_prefix: Option<String>,
+    pub(super) s3_endpoint: Option<String>,
+    pub(super) s3_bucket: Option<String>,
+    pub(super) s3_region: Option<String>,
+    pub(super) s3_path_style: Option<bool>,
+    pub(super) s3_access_key: Option<String>,
+    pub(super) s3_access_key_file: Option<String>,
+    pub(super) s3_secret_key: Option<String>,
+    pub(super) s3_secret_key_file: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -188,3 +200,27 @@ pub(super) struct RawLog {
     pub(super) level: Option<String>,
     pub(super) format: Option<String>,
 }
+
+/// The two tables that may name a bucket have the same keys for it.
+macro_rules! names_a_bucket {
+    ($table:ident, $name:literal) => {
+        impl $table {
+            pub(super) fn s3(&self) -> RawS3<'_> {
+                RawS3 {
+                    table: $name,
+                    endpoint: self.s3_endpoint.as_deref(),
+                    bucket: self.s3_bucket.as_deref(),
+                    region: self.s3_region.as_deref(),
+                    path_style: self.s3_path_style,
+                    access_key: self.s3_access_key.as_deref(),
+                    access_key_file: self.s3_access_key_file.as_deref(),
+                    secret_key: self.s3_secret_key.as_deref(),
+                    secret_key_file: self.s3_secret_key_file.as_deref(),
+                }
+            }
+        }
+    };
+}
+
+names_a_bucket!(RawRecording, "recording");
+names_a_bucket!(RawCdrFiles, "cdr_files");

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::bucket::{self, S3};
 use super::checks::{Checks, Unit};
 use super::raw::RawRecording;
-use super::secret::Credential;
 
 /// Largest file that may be allowed, in MiB: 4 GiB is the most that the header of a WAV file can tell.
 const FILE_MIB_MAX: u32 = 4_096;
@@ -41,23 +41,6 @@ pub enum RecordingStore {
     S3(S3),
 }
 
-/// A bucket of a server that speaks the S3 protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3 {
-    /// Base address of the server. Customers' clients are sent there, so they must reach it too.
-    pub endpoint: Box<str>,
-    /// The bucket, which has to exist.
-    pub bucket: Box<str>,
-    /// The region that signatures name.
-    pub region: Box<str>,
-    /// `endpoint/bucket/...` instead of `bucket.endpoint/...`.
-    pub path_style: bool,
-    /// Access key.
-    pub access_key: Credential,
-    /// Secret key.
-    pub secret_key: Credential,
-}
-
 pub(super) fn recording(
     checks: &mut Checks<'_>,
     raw: &RawRecording,
@@ -87,59 +70,6 @@ pub(super) fn recording(
 }
 
 fn place(checks: &mut Checks<'_>, raw: &RawRecording) -> RecordingStore {
-    match raw.store.as_deref() {
-        None | Some("local") => {
-            let given = [
-                ("s3_endpoint", raw.s3_endpoint.is_some()),
-                ("s3_bucket", raw.s3_bucket.is_some()),
-                ("s3_region", raw.s3_region.is_some()),
-                ("s3_path_style", raw.s3_path_style.is_some()),
-                ("s3_access_key", raw.s3_access_key.is_some()),
-                ("s3_access_key_file", raw.s3_access_key_file.is_some()),
-                ("s3_secret_key", raw.s3_secret_key.is_some()),
-                ("s3_secret_key_file", raw.s3_secret_key_file.is_some()),
-            ];
-            for (key, _) in given.iter().filter(|(_, given)| *given) {
-                checks.problem(&format!("recording.{key}"), "belongs to recording.store = \"s3\"");
-            }
-            RecordingStore::Local
-        }
-        Some("s3") => bucket(checks, raw).map_or(RecordingStore::Local, RecordingStore::S3),
-        Some(other) => {
-            checks.problem("recording.store", format!("must be \"local\" or \"s3\", not {other:?}"));
-            RecordingStore::Local
-        }
-    }
-}
-
-/// `None` when a key is missing, which is then noted.
-fn bucket(checks: &mut Checks<'_>, raw: &RawRecording) -> Option<S3> {
-    let access_key = checks.credential(
-        "recording.s3_access_key",
-        raw.s3_access_key.as_deref(),
-        raw.s3_access_key_file.as_deref(),
-    );
-    let secret_key = checks.credential(
-        "recording.s3_secret_key",
-        raw.s3_secret_key.as_deref(),
-        raw.s3_secret_key_file.as_deref(),
-    );
-    for (key, missing) in [
-        ("s3_endpoint", raw.s3_endpoint.is_none()),
-        ("s3_bucket", raw.s3_bucket.is_none()),
-        ("s3_access_key", access_key.is_none()),
-        ("s3_secret_key", secret_key.is_none()),
-    ] {
-        if missing {
-            checks.problem(&format!("recording.{key}"), "is needed with recording.store = \"s3\"");
-        }
-    }
-    Some(S3 {
-        endpoint: checks.base_url("recording.s3_endpoint", Some(raw.s3_endpoint.as_deref()?), ""),
-        bucket: checks.label("recording.s3_bucket", Some(raw.s3_bucket.as_deref()?), "", 63),
-        region: checks.label("recording.s3_region", raw.s3_region.as_deref(), "us-east-1", 64),
-        path_style: raw.s3_path_style.unwrap_or(true),
-        access_key: access_key?,
-        secret_key: secret_key?,
-    })
+    let store = bucket::of(checks, raw.store.as_deref(), &raw.s3());
+    store.map_or(RecordingStore::Local, RecordingStore::S3)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::delivery::{CountedFrom, Schedule};
 
+use super::bucket;
 use super::checks::{Checks, Unit};
 use super::problem::{ConfigProblems, Problem};
 use super::raw::{
@@ -14,8 +15,8 @@ use super::raw::{
 };
 use super::recording::recording;
 use super::{
-    Allocation, Auth, Ban, Callback, Calls, Cdr, CdrFiles, Config, Control, EgressProxy, Limits, Listen, Log,
-    LogFormat, LogLevel, Operator, Retention, Store, Switch, Tls,
+    Allocation, Auth, Ban, Callback, Calls, Cdr, CdrBucket, CdrFiles, Config, Control, EgressProxy, Limits,
+    Listen, Log, LogFormat, LogLevel, Operator, Retention, Store, Switch, Tls,
 };
 
 const DAY_SECS: f64 = 86_400.0;
@@ -248,14 +249,27 @@ fn cdr(checks: &mut Checks<'_>, raw: &RawCdr, at_top: Option<i64>, in_callback: 
 
 fn cdr_files(checks: &mut Checks<'_>, raw: &RawCdrFiles, cdr_days: Option<i64>) -> Option<CdrFiles> {
     let at = checks.time_of_day("cdr_files.at", raw.at.as_deref(), "00:10");
-    let dir = raw.dir.as_deref()?;
+    let s3 = bucket::of(checks, raw.store.as_deref(), &raw.s3());
+    if raw.s3_prefix.is_some() && s3.is_none() {
+        checks.problem("cdr_files.s3_prefix", "belongs to cdr_files.store = \"s3\"");
+    }
+    let prefix = raw.s3_prefix.as_deref();
+    let prefix = prefix.map(|prefix| checks.label("cdr_files.s3_prefix", Some(prefix), "", 128));
+    let Some(dir) = raw.dir.as_deref() else {
+        if s3.is_some() {
+            checks
+                .problem("cdr_files.dir", "is needed: files are written there before they go to the bucket");
+        }
+        return None;
+    };
     if cdr_days == Some(1) {
         checks.problem(
             "retention.cdr_days",
             "must be at least 2 when there is a cdr_files.dir: a day is written after it is over",
         );
     }
-    Some(CdrFiles { dir: checks.dir("cdr_files.dir", dir), at })
+    let bucket = s3.map(|s3| CdrBucket { s3, prefix: prefix.unwrap_or_default() });
+    Some(CdrFiles { dir: checks.dir("cdr_files.dir", dir), at, bucket })
 }
 
 fn retention(checks: &mut Checks<'_>, raw: &RawRetention) -> Retention {

@@ -451,3 +451,23 @@ fn a_file_is_loaded_with_its_folder_as_base_and_a_missing_one_is_named() {
     let problems = Config::load(&missing).unwrap_err().to_string();
     assert!(problems.starts_with(&format!("{}: cannot be read: ", missing.display())), "{problems}");
 }
+
+#[test]
+fn cdr_files_go_to_a_bucket_only_when_all_of_it_is_named_and_there_is_a_directory() {
+    let bucket =
+        BUCKET.replace("recording.", "cdr_files.") + "cdr_files.s3_secret_key = \"secret-0123456789\"\n";
+    let files = parsed(&format!("cdr_files.dir = \"files\"\ncdr_files.s3_prefix = \"gw/\"\n{bucket}"))
+        .cdr_files
+        .unwrap();
+    let bucket_of = files.bucket.unwrap();
+    assert_eq!((&*bucket_of.prefix, &*bucket_of.s3.bucket, bucket_of.s3.path_style), ("gw/", "b", true));
+    assert_eq!(
+        refused(&bucket),
+        ["cdr_files.dir: is needed: files are written there before they go to the bucket"]
+    );
+    let incomplete =
+        refused(&format!("cdr_files.dir = \"files\"\n{}", BUCKET.replace("recording.", "cdr_files.")));
+    assert_eq!(incomplete, ["cdr_files.s3_secret_key: is needed with cdr_files.store = \"s3\""]);
+    let prefix = refused("cdr_files.dir = \"files\"\ncdr_files.s3_prefix = \"gw/\"");
+    assert_eq!(prefix, ["cdr_files.s3_prefix: belongs to cdr_files.store = \"s3\""]);
+}

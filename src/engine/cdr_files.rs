@@ -7,10 +7,12 @@
 //!    when the clock is set back; and what has such a key is committed.
 //! 2. The CSV under a temporary name, synced, renamed, the directory synced.
 //! 3. The day is noted as done, durably.
-//! 4. The checksum in the same way as the CSV.
+//! 4. With a bucket: the CSV is put there, then its checksum.
+//! 5. The checksum in the same way as the CSV.
 //!
 //! A crash before 3 leaves a CSV without a checksum, which is made again and found to be the same. A crash
-//! after 3 leaves one too, and its checksum is made. A file is never overwritten.
+//! after 3 leaves one too, and what is left is done: an object that is put again has the same name and the same
+//! bytes. A file is never overwritten. While the bucket is away no further day is written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
@@ -23,6 +25,7 @@ use tracing::{error, info};
 
 use super::Engine;
 use super::job::{SettingChange, Unserved, Who};
+use crate::bucket::{BucketError, S3Bucket, Upload};
 use crate::domain::cdr_file::{CdrFileRule, Day, NextDay};
 use crate::domain::id::RowKey;
 use crate::domain::time::Timestamp;
@@ -35,6 +38,11 @@ use crate::wire::time_text::format_date;
 const PORTION: usize = 1_000;
 /// After a failure: often enough to be done soon after the disk has room again, and no flood of errors.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(600);
+/// For one object. Ten million CDRs are about 4 GB.
+const UPLOAD_MAX: std::time::Duration = std::time::Duration::from_secs(1_800);
+/// `Content-Type` of the objects.
+const CSV: &str = "text/csv;charset=utf-8";
+const PLAIN: &str = "text/plain";
 /// Whose doing it is, in the audit.
 const SYSTEM: Who = "system";
 
@@ -45,6 +53,17 @@ pub struct CdrFileSettings {
     pub dir: PathBuf,
     /// When.
     pub rule: CdrFileRule,
+    /// Where they are copied to.
+    pub bucket: Option<CdrFolder>,
+}
+
+/// A place in a bucket.
+#[derive(Clone, Debug)]
+pub struct CdrFolder {
+    /// The bucket.
+    pub bucket: S3Bucket,
+    /// What the names of the objects begin with.
+    pub prefix: Box<str>,
 }
 
 /// Why a file could not be written.
@@ -54,6 +73,8 @@ enum Unwritten {
     File { path: PathBuf, error: io::Error },
     #[error("{} is there already and is not the file of that day: move it away", .0.display())]
     Foreign(PathBuf),
+    #[error("{object}: {why}")]
+    Object { object: String, why: BucketError },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -92,8 +113,7 @@ impl CdrFiles {
         if known.is_none() {
             note(engine, SettingChange::CdrFileDone(done)).await?;
         }
-        let dir = self.settings.dir.clone();
-        on_disk(move || finish(&dir, done)).await?;
+        self.finish(engine, done).await?;
         loop {
             match self.settings.rule.next(done, now) {
                 NextDay::Wait(until) => return Ok(until),
@@ -123,10 +143,43 @@ impl CdrFiles {
         let rows = Rows { engine: engine.clone(), day };
         let cdrs = on_disk(move || write_csv(&dir, &rows)).await?;
         note(engine, SettingChange::CdrFileDone(day)).await?;
-        let dir = self.settings.dir.clone();
-        on_disk(move || finish(&dir, day)).await?;
+        self.finish(engine, day).await?;
         info!(cdrs, "wrote the CDR file of {}", format_date(day.start()));
         Ok(())
+    }
+}
+
+impl CdrFiles {
+    /// Does what is left to do for a day that is done: the copies in the bucket, and the checksum, which says that
+    /// everything is complete.
+    async fn finish(&self, engine: &Engine, day: Day) -> Result<(), Unwritten> {
+        let dir = self.settings.dir.clone();
+        let Some(ready) = on_disk(move || prepare_checksum(&dir, day)).await? else { return Ok(()) };
+        if let Some(folder) = &self.settings.bucket {
+            let now = engine.shared().clock.now();
+            folder.put(&ready.csv, &ready.csv, CSV, now).await?;
+            folder.put(&ready.checksum, &ready.temporary, PLAIN, now).await?;
+        }
+        let dir = self.settings.dir.clone();
+        on_disk(move || publish(&dir, &ready.temporary, &ready.checksum)).await
+    }
+}
+
+impl CdrFolder {
+    /// Puts what is in the file `from` under the name of the file `named`.
+    async fn put(
+        &self,
+        named: &Path,
+        from: &Path,
+        kind: &'static str,
+        now: Timestamp,
+    ) -> Result<(), Unwritten> {
+        let name = named.file_name().unwrap_or_default().to_string_lossy();
+        let object = format!("{}{name}", self.prefix);
+        let file = tokio::fs::File::open(from).await.map_err(failed(from))?;
+        let bytes = file.metadata().await.map_err(failed(from))?.len();
+        let upload = Upload { file, bytes, kind, deadline: UPLOAD_MAX };
+        self.bucket.put(&object, upload, now).await.map_err(|why| Unwritten::Object { object, why })
     }
 }
 
@@ -226,18 +279,26 @@ fn write_csv(dir: &Path, rows: &Rows) -> Result<usize, Unwritten> {
     Ok(count)
 }
 
-/// Puts the checksum beside the CSV of a day that is done. Without a CSV there is nothing to do: it was taken.
-fn finish(dir: &Path, day: Day) -> Result<(), Unwritten> {
-    let path = csv_path(dir, day);
-    let checksum = beside(&path, ".sha256");
-    if checksum.exists() || !path.exists() {
-        return Ok(());
+/// The files of a day that is done, its checksum not in its place yet.
+struct Ready {
+    csv: PathBuf,
+    checksum: PathBuf,
+    /// Holds the checksum.
+    temporary: PathBuf,
+}
+
+/// Makes the checksum of the CSV of a day that is done. `None` = it has one, or there is no CSV: it was taken.
+fn prepare_checksum(dir: &Path, day: Day) -> Result<Option<Ready>, Unwritten> {
+    let csv = csv_path(dir, day);
+    let checksum = beside(&csv, ".sha256");
+    if checksum.exists() || !csv.exists() {
+        return Ok(None);
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let line = format!("{}  {name}\n", crate::wire::operator::tone::hex(&digest_of(&path)?));
+    let name = csv.file_name().unwrap_or_default().to_string_lossy();
+    let line = format!("{}  {name}\n", crate::wire::operator::tone::hex(&digest_of(&csv)?));
     let temporary = beside(&checksum, ".part");
     write_synced(&temporary, |file| file.write_all(line.as_bytes()).map_err(failed(&temporary)))?;
-    publish(dir, &temporary, &checksum)
+    Ok(Some(Ready { csv, checksum, temporary }))
 }
 
 /// Writes a file anew and waits until it is on the disk.

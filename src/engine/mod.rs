@@ -33,8 +33,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
-pub use self::cdr_files::CdrFileSettings;
 use self::cdr_files::CdrFiles;
+pub use self::cdr_files::{CdrFileSettings, CdrFolder};
 pub use self::deliverer::PushLimits;
 use self::job::{
     Answer, Job, NumberFault, ReplayOrder, ReplayRefusal, ReportCount, Setting, SettingChange, SettingFault,

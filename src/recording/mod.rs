@@ -13,7 +13,6 @@
 mod import;
 mod intake;
 mod local;
-mod s3;
 mod wav;
 
 #[cfg(test)]
@@ -33,8 +32,8 @@ use url::Url;
 pub use self::import::NotImported;
 pub use self::intake::{Intake, NotTaken, Taken};
 use self::local::LocalStore;
-use self::s3::S3Store;
 pub use self::wav::NotWav;
+use crate::bucket::{BucketError, S3Bucket, Upload};
 use crate::config;
 use crate::domain::call::CallId;
 use crate::domain::time::Timestamp;
@@ -59,10 +58,23 @@ pub struct Place {
     pub object: String,
 }
 
+impl Place {
+    /// The name of the object.
+    fn in_bucket(&self) -> String {
+        format!("{}/{}", self.bucket, self.object)
+    }
+}
+
 /// A file could not be stored, read or deleted. Says why, for operators.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StorageError(String);
+
+impl From<BucketError> for StorageError {
+    fn from(why: BucketError) -> Self {
+        Self(format!("the recording was {why}"))
+    }
+}
 
 /// Why recordings cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +88,7 @@ pub enum RecordingSetupError {
         reason: io::Error,
     },
     /// The bucket cannot be addressed.
-    #[error("{0}")]
+    #[error("recording.s3_endpoint: {0}")]
     Bucket(String),
 }
 
@@ -102,7 +114,7 @@ struct Shared {
 #[derive(Debug)]
 enum Files {
     Local(LocalStore),
-    S3(Box<S3Store>),
+    S3(Box<S3Bucket>),
 }
 
 /// The right to send the recording of one call. One at a time, so that no two write the same file.
@@ -146,8 +158,8 @@ impl Recordings {
         let files = match &settings.store {
             config::RecordingStore::Local => Files::Local(LocalStore::new(settings.dir.clone())),
             config::RecordingStore::S3(s3) => {
-                let store = S3Store::new(s3, settings.upload, remote.clone());
-                Files::S3(Box::new(store.map_err(RecordingSetupError::Bucket)?))
+                let bucket = S3Bucket::new(s3, remote.clone());
+                Files::S3(Box::new(bucket.map_err(RecordingSetupError::Bucket)?))
             }
         };
         let shared = Shared {
@@ -205,7 +217,13 @@ impl Recordings {
     pub async fn put(&self, place: &Place, taken: Taken, now: Timestamp) -> Result<(), StorageError> {
         match &self.shared.files {
             Files::Local(local) => local.put(place, &taken).await,
-            Files::S3(s3) => s3.put(place, &taken, now).await,
+            Files::S3(bucket) => {
+                let failed = |error| StorageError(format!("cannot read the recording back: {error}"));
+                let file = File::open(taken.draft.path()).await.map_err(failed)?;
+                let deadline = self.shared.upload_max;
+                let upload = Upload { file, bytes: taken.bytes, kind: AUDIO, deadline };
+                Ok(bucket.put(&place.in_bucket(), upload, now).await?)
+            }
         }
     }
 
@@ -213,7 +231,7 @@ impl Recordings {
     pub fn direct_link(&self, place: &Place, life: Duration, now: Timestamp) -> Option<Url> {
         match &self.shared.files {
             Files::Local(_) => None,
-            Files::S3(s3) => Some(s3.link(place, life, now)),
+            Files::S3(bucket) => Some(bucket.link(&place.in_bucket(), AUDIO, life, now)),
         }
     }
 
@@ -240,7 +258,7 @@ impl Recordings {
     pub async fn remove(&self, place: &Place, now: Timestamp) -> Result<(), StorageError> {
         match &self.shared.files {
             Files::Local(local) => local.remove(place).await,
-            Files::S3(s3) => s3.remove(place, now).await,
+            Files::S3(bucket) => Ok(bucket.remove(&place.in_bucket(), now).await?),
         }
     }
 

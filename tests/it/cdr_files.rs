@@ -8,7 +8,7 @@ use privnum::wire::operator::tone::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::world::{A, B, Customer, OPERATOR_TOKEN, Switch, World, X, at};
+use crate::world::{A, B, Customer, OPERATOR_TOKEN, Reaction, Receiver, Switch, World, X, at};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -249,4 +249,67 @@ async fn without_a_directory_there_are_no_files() {
         fs::read_dir(world.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["data"]);
+}
+
+const OBJECT: &str = "/cdrs/gw-1/cdr-2026-01-02.csv";
+const OBJECT_CHECKSUM: &str = "/cdrs/gw-1/cdr-2026-01-02.csv.sha256";
+
+/// The same world with a bucket that answers 503 until it is told otherwise, at the time at which the first day is due.
+async fn world_and_bucket() -> (World, Receiver) {
+    let bucket = Receiver::start().await;
+    let more = format!(
+        "cdr_files = {{ dir = \"files\", store = \"s3\", s3_endpoint = \"http://{}\", s3_bucket = \"cdrs\", \
+         s3_access_key = \"k\", s3_secret_key = \"s\", s3_prefix = \"gw-1/\" }}",
+        bucket.address
+    );
+    let (world, _) = World::one_app("AXB", &more).await;
+    // The day before the first start is due at once.
+    for object in [OBJECT, OBJECT_CHECKSUM] {
+        assert_eq!(bucket.next(&object.replace("01-02", "01-01")).await.method, "PUT");
+    }
+    bucket.react(OBJECT, Reaction::Answer(503, "<Error><Code>SlowDown</Code></Error>"));
+    call(&world, 1).await;
+    world.set_time(at("2026-01-03T00:10:00Z")).await;
+    assert_eq!(bucket.next(OBJECT).await.method, "PUT");
+    assert!(
+        !names(&world).contains(&"cdr-2026-01-02.csv.sha256".to_owned()),
+        "not complete: {:?}",
+        names(&world)
+    );
+    (world, bucket)
+}
+
+/// Both files of the day are in the bucket and in the folder, the same in both.
+async fn assert_in_bucket(world: &World, bucket: &Receiver) {
+    assert_eq!(names(world), both(&["2026-01-01", "2026-01-02"]));
+    assert_eq!(callers(world, "2026-01-02").len(), 1);
+    let checksum = bucket.next(OBJECT_CHECKSUM).await;
+    // While the bucket was away it was tried in vain, once or more.
+    let csv = bucket.all(OBJECT).pop().unwrap();
+    assert_eq!((csv.method.as_str(), csv.header("content-type")), ("PUT", "text/csv;charset=utf-8"));
+    assert!(csv.path.contains("X-Amz-Signature="), "{}", csv.path);
+    let file = |name: &str| fs::read_to_string(folder(world).join(name)).unwrap();
+    assert_eq!(csv.body, file("cdr-2026-01-02.csv"));
+    assert_eq!(checksum.body, file("cdr-2026-01-02.csv.sha256"));
+    assert_eq!(bucket.left(), [], "the checksum was put once, and nothing else");
+}
+
+#[tokio::test]
+async fn a_day_is_complete_when_both_its_files_are_in_the_bucket() {
+    let (world, bucket) = world_and_bucket().await;
+    bucket.react(OBJECT, Reaction::Answer(200, ""));
+    world.advance(10 * MINUTE).await;
+    assert_in_bucket(&world, &bucket).await;
+    world.set_time(at("2026-01-03T12:00:00Z")).await;
+    assert_eq!(bucket.left(), [], "nothing is put twice");
+}
+
+#[tokio::test]
+async fn what_a_stop_left_out_of_the_bucket_is_put_there_at_the_next_start() {
+    let (mut world, bucket) = world_and_bucket().await;
+    world.stop().await;
+    bucket.react(OBJECT, Reaction::Answer(200, ""));
+    world.start_again().await;
+    world.advance(MINUTE).await;
+    assert_in_bucket(&world, &bucket).await;
 }

@@ -27,6 +27,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/outbound", &["crate::store", "crate::engine", "crate::api"]),
     ("src/recording", &["crate::store", "crate::wire", "crate::engine", "crate::api", "crate::http"]),
     ("src/control.rs", &["crate::store", "crate::wire", "crate::engine", "crate::api"]),
+    ("src/bucket.rs", &["crate::store", "crate::wire", "crate::engine", "crate::api"]),
     ("src/remote.rs", &["crate::domain", "crate::store", "crate::wire", "crate::engine", "crate::api"]),
     ("src/engine", &["hyper::", "crate::api", "serde"]),
     ("src/http", &["crate::domain", "crate::engine", "crate::wire"]),

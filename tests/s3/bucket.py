@@ -1,6 +1,7 @@
-"""Recordings in a bucket: uploaded by the gateway, read by a customer over the link of the 301, deleted when their
+"""Recordings and CDR files in a bucket: uploaded by the gateway, read by a customer over the link of the 301, deleted when their
 time is over. Run by ./run."""
 
+import datetime
 import hashlib
 import hmac
 import http.client
@@ -70,6 +71,15 @@ s3_endpoint = "http://127.0.0.1:{port}"
 s3_bucket = "{BUCKET}"
 s3_access_key = "{KEY}"
 s3_secret_key = "{SECRET}"
+[cdr_files]
+dir = "files"
+at = "00:00"
+store = "s3"
+s3_endpoint = "http://127.0.0.1:{port}"
+s3_bucket = "{BUCKET}"
+s3_prefix = "cdrs/"
+s3_access_key = "{KEY}"
+s3_secret_key = "{SECRET}"
 """)
     process = subprocess.Popen([privnum, "serve", "--config", str(folder / "privnum.toml")], stdout=subprocess.PIPE,
                                stderr=(folder / "log").open("a"), text=True)
@@ -90,6 +100,24 @@ def wav(seconds):
     sound = bytes(n % 251 for n in range(8000 * seconds))
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 6, 1, 8000, 8000, 1, 8)
     return struct.pack("<4sI4s", b"RIFF", 0, b"WAVE") + form + struct.pack("<4sI", b"data", 0) + sound
+
+
+def stored(bucket, name):
+    """An object as the S3 server keeps it; None when there is none."""
+    file = bucket / BUCKET / f"{name}._S3rver_object"
+    return file.read_bytes() if file.exists() else None
+
+
+def cdr_file(folder):
+    """Yesterday's CDR file, which is due as soon as the gateway starts, once it is complete in the bucket."""
+    yesterday = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).date()
+    name = f"cdr-{yesterday}.csv"
+    for _ in range(200):
+        checksum = stored(folder / "bucket", f"cdrs/{name}.sha256")
+        if checksum and (folder / "files" / f"{name}.sha256").exists():
+            return name, checksum, stored(folder / "bucket", f"cdrs/{name}")
+        time.sleep(0.05)
+    raise AssertionError("no CDR file in the bucket")
 
 
 def record(app, cdr):
@@ -158,6 +186,11 @@ def main():
         bucket = start_bucket(s3rver, folder / "bucket", port)
         gateway, addresses = start_gateway(privnum, folder, port)
         try:
+            name, checksum, csv = cdr_file(folder)
+            assert csv == (folder / "files" / name).read_bytes() and csv.count(b"\n") == 1, csv
+            assert checksum.decode() == f"{hashlib.sha256(csv).hexdigest()}  {name}\n", checksum
+            passed("the CDR file of yesterday and its checksum, the same in the folder and in the bucket")
+
             receiver = Receiver("127.0.0.1")
             operator = f"http://{addresses['operator']}/operator/v1"
             made = json.loads(ask("POST", f"{operator}/apps", OPERATOR, json.dumps(

@@ -32,6 +32,11 @@ impl Pushed {
         &found.unwrap_or_else(|| panic!("no {name} in {:?}", self.headers)).1
     }
 
+    /// The path without its query.
+    pub fn path_alone(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
     /// `eventType`.
     pub fn event(&self) -> String {
         self.json()["eventType"].as_str().unwrap().to_owned()
@@ -88,7 +93,7 @@ impl Receiver {
         self.desk.reactions.lock().unwrap().insert(path.into(), reaction);
     }
 
-    /// Takes the oldest push to `path` that was not taken yet; waits for it.
+    /// Takes the oldest push to `path`, whatever its query, that was not taken yet; waits for it.
     pub async fn next(&self, path: &str) -> Pushed {
         soon(async {
             loop {
@@ -114,7 +119,7 @@ impl Receiver {
 
     fn take(&self, path: &str) -> Option<Pushed> {
         let mut pushes = self.desk.pushes.lock().unwrap();
-        let at = pushes.iter().position(|push| push.path == path)?;
+        let at = pushes.iter().position(|push| push.path == path || push.path_alone() == path)?;
         pushes.remove(at)
     }
 }
@@ -128,7 +133,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
 async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
     let mut unread = Vec::new();
     while let Some(push) = read_push(&mut stream, &mut unread).await {
-        let reaction = desk.reactions.lock().unwrap().get(&push.path).cloned();
+        let reaction = desk.reactions.lock().unwrap().get(push.path_alone()).cloned();
         let asks = push.body.contains(r#""notifyMode":"Block""#) && push.body.contains("callin");
         desk.pushes.lock().unwrap().push_back(push);
         desk.arrived.notify_waiters();

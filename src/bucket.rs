@@ -1,4 +1,4 @@
-//! Recordings as objects `{bucket}/{object}` in a bucket of a server that speaks the S3 protocol.
+//! Objects in a bucket of a server that speaks the S3 protocol: recordings, CDR files.
 //!
 //! Every request is a URL that carries its own signature; the same kind of URL is what customers get to read a
 //! recording, so that no sound passes through the gateway on its way out.
@@ -18,8 +18,6 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, ReadBuf};
 use url::Url;
 
-use super::intake::Taken;
-use super::{AUDIO, Place, StorageError};
 use crate::config;
 use crate::domain::time::Timestamp;
 use crate::remote::{Answered, NoAnswer, Remote};
@@ -31,66 +29,75 @@ const DELETE_MAX: Duration = Duration::from_secs(20);
 /// Bytes of a file that are read at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// The bucket.
+/// A bucket, and who we are there. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct S3Store {
+pub struct S3Bucket {
     bucket: Bucket,
     credentials: Credentials,
     remote: Remote,
-    upload_max: Duration,
 }
 
-impl S3Store {
-    pub(super) fn new(settings: &config::S3, upload_max: Duration, remote: Remote) -> Result<Self, String> {
-        let endpoint: Url =
-            settings.endpoint.parse().map_err(|error| format!("recording.s3_endpoint: {error}"))?;
+/// An object could not be stored or deleted. Says why, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BucketError(String);
+
+/// A file that becomes an object.
+#[derive(Debug)]
+pub struct Upload {
+    /// The file, at its beginning.
+    pub file: File,
+    /// Its size; not more is sent, should it grow.
+    pub bytes: u64,
+    /// `Content-Type` of the object.
+    pub kind: &'static str,
+    /// For the whole upload.
+    pub deadline: Duration,
+}
+
+impl S3Bucket {
+    /// The error says what is wrong with the endpoint.
+    pub fn new(settings: &config::S3, remote: Remote) -> Result<Self, String> {
+        let endpoint: Url = settings.endpoint.parse().map_err(|error: url::ParseError| error.to_string())?;
         let style = if settings.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let bucket = Bucket::new(endpoint, style, settings.bucket.to_string(), settings.region.to_string())
-            .map_err(|error| format!("recording.s3_endpoint: {error}"))?;
+            .map_err(|error| error.to_string())?;
         let credentials = Credentials::new(settings.access_key.expose(), settings.secret_key.expose());
-        Ok(Self { bucket, credentials, remote, upload_max })
+        Ok(Self { bucket, credentials, remote })
     }
 
-    /// Uploads a recording. In the bucket when this returns `Ok`.
-    pub(super) async fn put(&self, place: &Place, taken: &Taken, now: Timestamp) -> Result<(), StorageError> {
-        let failed = |error: io::Error| StorageError(format!("cannot read the recording back: {error}"));
-        let file = File::open(taken.draft.path()).await.map_err(failed)?;
-        let object = object(place);
-        let url = PutObject::new(&self.bucket, Some(&self.credentials), &object)
+    /// Uploads a file, in place of what may have this name. In the bucket when this returns `Ok`.
+    pub async fn put(&self, object: &str, upload: Upload, now: Timestamp) -> Result<(), BucketError> {
+        let Upload { file, bytes, kind, deadline } = upload;
+        let url = PutObject::new(&self.bucket, Some(&self.credentials), object)
             .sign_with_time(OWN_LIFE, &instant(now));
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(AUDIO));
-        headers.insert(CONTENT_LENGTH, taken.bytes.into());
-        let body = reqwest::Body::wrap(FileBody { file, left: taken.bytes, buffer: vec![0; PIECE_BYTES] });
-        done("stored", self.remote.send(Method::PUT, url, headers, body, self.upload_max).await, &[])
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(CONTENT_LENGTH, bytes.into());
+        let body = reqwest::Body::wrap(FileBody { file, left: bytes, buffer: vec![0; PIECE_BYTES] });
+        done("stored", self.remote.send(Method::PUT, url, headers, body, deadline).await, &[])
     }
 
-    /// A link that lets whoever holds it read the object.
-    pub(super) fn link(&self, place: &Place, life: Duration, now: Timestamp) -> Url {
-        let object = object(place);
-        let mut get = GetObject::new(&self.bucket, Some(&self.credentials), &object);
-        get.query_mut().insert("response-content-type", AUDIO);
+    /// A link that lets whoever holds it read the object, as of this `kind`.
+    pub fn link(&self, object: &str, kind: &'static str, life: Duration, now: Timestamp) -> Url {
+        let mut get = GetObject::new(&self.bucket, Some(&self.credentials), object);
+        get.query_mut().insert("response-content-type", kind);
         get.sign_with_time(life, &instant(now))
     }
 
-    /// Deletes the object, if it is there.
-    pub(super) async fn remove(&self, place: &Place, now: Timestamp) -> Result<(), StorageError> {
-        let object = object(place);
-        let url = DeleteObject::new(&self.bucket, Some(&self.credentials), &object)
+    /// Deletes an object, if it is there.
+    pub async fn remove(&self, object: &str, now: Timestamp) -> Result<(), BucketError> {
+        let url = DeleteObject::new(&self.bucket, Some(&self.credentials), object)
             .sign_with_time(OWN_LIFE, &instant(now));
         let answered = self.remote.send(Method::DELETE, url, HeaderMap::new(), "", DELETE_MAX).await;
         done("deleted", answered, &[404])
     }
 }
 
-impl std::fmt::Debug for S3Store {
+impl std::fmt::Debug for S3Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("S3Store").field("bucket", &self.bucket.name()).finish_non_exhaustive()
+        f.debug_struct("S3Bucket").field("bucket", &self.bucket.name()).finish_non_exhaustive()
     }
-}
-
-fn object(place: &Place) -> String {
-    format!("{}/{}", place.bucket, place.object)
 }
 
 fn instant(now: Timestamp) -> jiff::Timestamp {
@@ -98,15 +105,15 @@ fn instant(now: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
 }
 
-fn done(what: &str, outcome: Result<Answered, NoAnswer>, fine_too: &[u16]) -> Result<(), StorageError> {
+fn done(what: &str, outcome: Result<Answered, NoAnswer>, fine_too: &[u16]) -> Result<(), BucketError> {
     match outcome {
         Ok(answered) if (200..300).contains(&answered.status) => Ok(()),
         Ok(answered) if fine_too.contains(&answered.status) => Ok(()),
         Ok(Answered { status, beginning }) => {
             let code = error_code(&beginning).unwrap_or_default();
-            Err(StorageError(format!("the recording was not {what}: the S3 server answered {status} {code}")))
+            Err(BucketError(format!("not {what}: the S3 server answered {status} {code}")))
         }
-        Err(error) => Err(StorageError(format!("the recording was not {what}: {error}"))),
+        Err(error) => Err(BucketError(format!("not {what}: {error}"))),
     }
 }
 
