@@ -1,4 +1,4 @@
-//! Why calls end: every row of proto-docs/causes.md provoked, for AX and AXB, and compared with what the
+//! Why calls end: every row of proto-docs/causes.md provoked, for AX, AXB and AXE, and compared with what the
 //! customer is told.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::calls::{STRANGER, cdrs, events};
-use crate::world::{A, AX, AX_CALLEE, AXB, B, Customer, Pushed, STATUS, Switch, World, X};
+use crate::world::{A, AX, AX_CALLEE, AXB, AXE, B, Customer, Pushed, STATUS, Switch, World, X};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -183,6 +183,41 @@ async fn every_rejection_of_an_ax_call_has_its_documented_cause() {
     world.suspend(&app, false).await;
     freeze(&world, &app, "freeze").await;
     assert_rejected(&world, "frozen account", A, 7108).await;
+    freeze(&world, &app, "unfreeze").await;
+    set_status(&world, json!({"status": "9"})).await;
+    assert_rejected(&world, "suspended X", STRANGER, 8055).await;
+}
+
+/// A call whose caller was asked for an extension and keyed this, which the gateway then rejects.
+async fn assert_rejected_keyed(world: &World, call: &str, keyed: &str, state: u16) {
+    assert_eq!(world.switch().route(call, STRANGER, X).await["action"], "collect");
+    let decision = world.switch().route_keyed(call, STRANGER, X, keyed).await;
+    assert_eq!((&decision["action"], &decision["stateCode"]), (&json!("reject"), &json!(state)));
+    let keys = Switch::event(call, "collectInfo", "2026-01-02T03:05:01Z", &json!({"digits": keyed}));
+    let end = json!({"sip": 403, "q850": 21, "by": "gateway"});
+    let end = Switch::event(call, "disconnect", "2026-01-02T03:05:02Z", &end);
+    world.switch().report(&json!([Switch::callin(call, STRANGER, X), keys, end])).await;
+    let told = world.pushed(STATUS).await;
+    assert_eq!(told.last().unwrap().json()["statusInfo"]["stateCode"], state);
+    world.advance(SECOND).await;
+    let cdr = cdrs(world).await.into_values().next().unwrap();
+    assert_eq!((&cdr["ulFailReason"], &cdr["sipStatusCode"]), (&json!(state), &json!(403)));
+}
+
+#[tokio::test]
+async fn every_rejection_of_an_axe_call_has_its_documented_cause() {
+    let (world, app) = World::one_app("AXE", "").await;
+    let body = json!({"bindNum": A, "virtualNum": X, "extendNum": "0042"});
+    assert_eq!(app.post(AXE, &body).await.status, 200);
+    assert_rejected_keyed(&world, "wrong extension", "0043", 8022).await;
+    assert_rejected_keyed(&world, "no extension", "", 8033).await;
+    assert_rejected(&world, "nobody to call back", A, 8019).await;
+    assert_rejected(&world, "withheld", "anonymous", 8014).await;
+    world.suspend(&app, true).await;
+    assert_rejected(&world, "suspended app", STRANGER, 8051).await;
+    world.suspend(&app, false).await;
+    freeze(&world, &app, "freeze").await;
+    assert_rejected(&world, "frozen account", STRANGER, 7108).await;
     freeze(&world, &app, "unfreeze").await;
     set_status(&world, json!({"status": "9"})).await;
     assert_rejected(&world, "suspended X", STRANGER, 8055).await;

@@ -101,14 +101,31 @@ fn sources(folder: &Path) -> String {
     text
 }
 
-#[test]
-fn every_test_that_the_page_of_sources_names_exists() {
+/// The tests that a page names but that do not exist, of at least so many.
+fn missing_tests(page: &str, at_least: usize) -> Vec<&str> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let code = sources(&root.join("src")) + &sources(&root.join("tests"));
-    let page = include_str!("../../proto-docs/sources.md");
     let is_test = |word: &&str| word.matches('_').count() > 2 && word.bytes().all(|byte| byte != b' ');
-    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 70, "{}", named.len());
-    let missing: Vec<_> = named.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    let named: BTreeSet<_> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > at_least, "{}", named.len());
+    named.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect()
+}
+
+#[test]
+fn every_test_that_the_page_of_sources_names_exists() {
+    let missing = missing_tests(include_str!("../../proto-docs/sources.md"), 70);
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+const COVERAGE: &str = include_str!("../../proto-docs/coverage.md");
+
+#[test]
+fn every_test_and_example_that_the_page_of_coverage_names_exists() {
+    let missing = missing_tests(COVERAGE, 90);
+    assert!(missing.is_empty(), "{missing:#?}");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto-docs/examples");
+    for link in COVERAGE.split("](examples/").skip(1) {
+        let name = link.split(')').next().unwrap();
+        assert!(examples.join(name).is_file(), "{name}");
+    }
 }

@@ -18,6 +18,7 @@ mod crash;
 mod documents;
 mod examples;
 mod faults;
+mod fields;
 mod hostile;
 mod notices;
 mod number_status;
