@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().mode {
         Mode::Bind(options) => modes::ladder(&options, modes::Rung::Bind),
         Mode::Route(options) => modes::ladder(&options, modes::Rung::Route),
+        Mode::Axe(options) => modes::axe(&options),
         Mode::Mixed(options) => modes::mixed(&options),
         Mode::Load(options) => modes::load(&options),
         Mode::Callbacks(options) => callbacks::run(&options),

@@ -6,7 +6,7 @@ use crate::Failed;
 use crate::child::{Server, binary, own_folder};
 use crate::drive::{Load as Loading, Pace, Window, drive};
 use crate::machine::{self, resident_bytes};
-use crate::options::{Common, Ladder, Load, Mixed};
+use crate::options::{Axe, Common, Ladder, Load, Mixed};
 use crate::report::{Figures, Row, count, median, print, say};
 use crate::scene::{Numbering, Scene};
 use crate::traffic::Traffic;
@@ -72,6 +72,35 @@ pub fn ladder(options: &Ladder, rung: Rung) -> Result<u64, Failed> {
         }
         let aim = rung.aim(connections).to_owned();
         rows.push(Row { who: who("server"), connections, rounds: real, ceiling, aim });
+    }
+    Ok(print(&ground.title, &rows))
+}
+
+/// `axe`: routes with digits beside routes of AXB, each on as many bindings. The ratio is to AXB.
+pub fn axe(options: &Axe) -> Result<u64, Failed> {
+    let ground = Ground::of(&options.common)?;
+    let numbering = Numbering { xs: options.common.numbers.max(1) };
+    let bound = options.preload.clamp(1, numbering.xs * 9_999);
+    let mut rows = Vec::new();
+    for &connections in &options.connections {
+        let (mut axb, mut keyed) = (Vec::new(), Vec::new());
+        for round in 1..=options.common.rounds.max(1) {
+            say(&format!("routes of AXB and AXE over {connections} connections, round {round}"));
+            let measure = |scene: &Scene, traffic| -> Result<Figures, Failed> {
+                let server = Server::real(&ground.binary, scene)?;
+                let (target, pace) = (server.switch, Pace::Closed);
+                let load = Loading { target, traffic, connections, pace, threads: options.threads };
+                Ok(Figures::of(&drive(&server, &[load], ground.window)?, 0))
+            };
+            let scene = Scene::make(&ground.parent, numbering, bound)?;
+            axb.push(measure(&scene, Traffic::routes(numbering, bound))?);
+            let scene = Scene::axe(&ground.parent, numbering, bound)?;
+            keyed.push(measure(&scene, Traffic::keyed_routes(numbering, bound))?);
+        }
+        let (who, rounds, ceiling) = ("AXB route".to_owned(), axb.clone(), Vec::new());
+        rows.push(Row { who, connections, rounds, ceiling, aim: String::new() });
+        let (who, aim) = ("AXE route, digits".to_owned(), "as AXB".to_owned());
+        rows.push(Row { who, connections, rounds: keyed, ceiling: axb, aim });
     }
     Ok(print(&ground.title, &rows))
 }

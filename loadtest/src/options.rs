@@ -23,6 +23,8 @@ pub enum Mode {
     Bind(Ladder),
     /// Route questions of a switch.
     Route(Ladder),
+    /// Route questions with the digits of an extension, beside those of AXB.
+    Axe(Axe),
     /// Route questions at a fixed rate while binds run.
     Mixed(Mixed),
     /// Start-up time and memory with many bindings.
@@ -117,6 +119,23 @@ pub struct Ladder {
     /// Leave the ceiling out, and with it the ratio.
     #[arg(long)]
     pub no_ceiling: bool,
+}
+
+/// Options of `axe`.
+#[derive(Args, Clone, Debug)]
+pub struct Axe {
+    /// For every mode.
+    #[command(flatten)]
+    pub common: Common,
+    /// Connections, two rows of the table for each.
+    #[arg(long, value_delimiter = ',', default_value = "64,512")]
+    pub connections: Vec<usize>,
+    /// Threads of the load generator, which share the connections.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Bindings of each mode that stand before the measurement begins; at most 9,999 on each X number.
+    #[arg(long, default_value_t = 100_000)]
+    pub preload: u64,
 }
 
 /// Options of `mixed`.

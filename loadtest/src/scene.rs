@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use privnum::clock::Clock;
 use privnum::domain::area::AreaCode;
-use privnum::domain::binding::{AnyBinding, Axb, Binding, Change, Expiry, Terms};
+use privnum::domain::binding::{AnyBinding, Axb, Axe, Binding, Change, Expiry, FirstGiven, Span, Terms};
 use privnum::domain::customer::{AppSecret, CustomerApp, Mode, NumberRecord, NumberStatus};
+use privnum::domain::extension::Extension;
 use privnum::domain::id::{AppKey, AppNo, RowKey};
 use privnum::domain::number::{E164, Pair, XNumber};
 use privnum::domain::time::Timestamp;
@@ -46,6 +47,11 @@ impl Numbering {
     pub fn x(self, n: u64) -> u64 {
         FIRST_X + n % self.xs
     }
+
+    /// The extension of binding `n` of AXE.
+    pub fn extension(self, n: u64) -> u16 {
+        u16::try_from(n / self.xs + 1).expect("at most 9,999 on each X number")
+    }
 }
 
 /// The two parties of binding `n`.
@@ -62,13 +68,32 @@ pub struct Scene {
 impl Scene {
     /// A new folder in `parent` with the app that binds, its X numbers, and `bindings` bindings.
     pub fn make(parent: &Path, numbering: Numbering, bindings: u64) -> Result<Self, Failed> {
+        Self::bound(parent, numbering, bindings, Mode::Axb, |n, key, now| {
+            AnyBinding::Axb(binding(numbering, n, key, now))
+        })
+    }
+
+    /// The same of AXE: binding `n` gives the second party of pair `n` an extension on its X number.
+    pub fn axe(parent: &Path, numbering: Numbering, bindings: u64) -> Result<Self, Failed> {
+        Self::bound(parent, numbering, bindings, Mode::Axe, |n, key, now| {
+            AnyBinding::Axe(axe_binding(numbering, n, key, now))
+        })
+    }
+
+    fn bound(
+        parent: &Path,
+        numbering: Numbering,
+        bindings: u64,
+        mode: Mode,
+        bind: impl Fn(u64, RowKey, Timestamp) -> AnyBinding,
+    ) -> Result<Self, Failed> {
         Self::filled(parent, "", |store, now| {
-            store.commit(&Batch { writes: vec![Write::App(app(now).into())] })?;
+            let app = CustomerApp { mode, ..app(now) };
+            store.commit(&Batch { writes: vec![Write::App(app.into())] })?;
             commit_all(store, numbering.xs, |n| Write::Number(number(numbering.x(n), now)))?;
             let first = RowKey::floor(now.millis());
             let key = |n| RowKey::from_stored(first.get() + n).expect("later than now");
-            let bound = |n| Change::Bound(AnyBinding::Axb(binding(numbering, n, key(n), now)));
-            commit_all(store, bindings, |n| Write::Binding(bound(n)))
+            commit_all(store, bindings, |n| Write::Binding(Change::Bound(bind(n, key(n), now))))
         })
     }
 
@@ -148,6 +173,26 @@ pub fn binding(numbering: Numbering, n: u64, id: RowKey, now: Timestamp) -> Bind
         },
         terms: Terms::default(),
         expiry: Expiry::in_secs(DURATION_SECS + u32::try_from(n % 3_600).expect("below 3,600"), now),
+        since: now,
+    }
+}
+
+fn axe_binding(numbering: Numbering, n: u64, id: RowKey, now: Timestamp) -> Binding<Axe> {
+    Binding {
+        id,
+        app: AppNo(1),
+        x: XNumber::new(e164(numbering.x(n))),
+        relation: Axe {
+            a: e164(parties(n).1),
+            extension: Extension::new(4, numbering.extension(n)).expect("four digits"),
+            life: Span::NONE,
+            callback: Span { amount: 1, ..Span::NONE },
+            first: FirstGiven::default(),
+            fallback: None,
+            shows_caller: false,
+        },
+        terms: Terms::default(),
+        expiry: Expiry::Never,
         since: now,
     }
 }

@@ -27,6 +27,8 @@ enum Kind {
     Bind { choose: bool },
     /// Questions about calls of the first so many bindings.
     Route { bound: u64 },
+    /// Questions with the digits of an extension about the first so many bindings of AXE.
+    Keyed { bound: u64 },
 }
 
 impl Traffic {
@@ -41,12 +43,19 @@ impl Traffic {
         Self { kind, numbering, next: Arc::new(AtomicU64::new(0)) }
     }
 
+    /// Route questions with digits about `bound` bindings of AXE.
+    pub fn keyed_routes(numbering: Numbering, bound: u64) -> Self {
+        let kind = Kind::Keyed { bound: bound.max(1) };
+        Self { kind, numbering, next: Arc::new(AtomicU64::new(0)) }
+    }
+
     /// The next request.
     pub fn request(&self, clock: &Clock) -> Request<Full<Bytes>> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         match self.kind {
             Kind::Bind { choose } => self.bind(n, choose, clock),
-            Kind::Route { bound } => self.route(n, bound),
+            Kind::Route { bound } => self.route(n, bound, false),
+            Kind::Keyed { bound } => self.route(n, bound, true),
         }
     }
 
@@ -54,7 +63,7 @@ impl Traffic {
     pub fn fault(&self, status: StatusCode, body: &[u8]) -> Option<String> {
         let sign: &[u8] = match self.kind {
             Kind::Bind { .. } => b"\"resultcode\":\"0\"",
-            Kind::Route { .. } => b"\"action\":\"connect\"",
+            Kind::Route { .. } | Kind::Keyed { .. } => b"\"action\":\"connect\"",
         };
         if status == StatusCode::OK && body.windows(sign.len()).any(|part| part == sign) {
             return None;
@@ -86,11 +95,17 @@ impl Traffic {
             .expect("a valid request")
     }
 
-    fn route(&self, n: u64, bound: u64) -> Request<Full<Bytes>> {
+    fn route(&self, n: u64, bound: u64, keyed: bool) -> Request<Full<Bytes>> {
         // A stride that shares no divisor with the usual counts visits the bindings in no particular order.
         let binding = n.wrapping_mul(7_919) % bound;
         let (caller, called) = (parties(binding).0, self.numbering.x(binding));
-        let body = format!("{{\"callId\":\"load-{n}\",\"caller\":\"+{caller}\",\"called\":\"+{called}\"}}");
+        let keyed = if keyed {
+            format!(",\"extension\":\"{:04}\"", self.numbering.extension(binding))
+        } else {
+            String::new()
+        };
+        let body =
+            format!("{{\"callId\":\"load-{n}\",\"caller\":\"+{caller}\",\"called\":\"+{called}\"{keyed}}}");
         request("/switch/v1/route")
             .header(AUTHORIZATION, format!("Bearer {TOKEN}"))
             .body(Full::from(body))
