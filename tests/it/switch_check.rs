@@ -164,6 +164,18 @@ async fn arguments_that_make_no_sense_are_refused() {
     assert!(no_number.err.contains("must be a number such as"), "{}", no_number.err);
 }
 
+#[tokio::test]
+async fn where_nobody_listens_one_check_says_so_and_the_others_are_not_made() {
+    let world = world("").await;
+    let app = world.app("AXB", &Value::Null).await;
+    let mut arguments = arguments(&world, &app, &[]);
+    arguments[1] = format!("http://{}", free_address());
+    let ran = check_gateway(&world, arguments).await;
+    let faults = ran.faults();
+    assert_eq!((ran.code, faults.len(), faults[0].0.as_str()), (1, 1, "token.missing"), "{}", ran.out);
+    assert!(faults[0].1.starts_with("no answer: "), "{}", faults[0].1);
+}
+
 /// The command in the gateway's part, and where it listens.
 struct Listening {
     child: Child,

@@ -26,7 +26,7 @@ use crate::cli::operator::Fault;
     after_help = "Examples:\n  privnum switch-check --switch-token-file switch.token --customer http://127.0.0.1:8080 \\\n    \
     --key KEY --secret SECRET\n  privnum switch-check listen --switch-token-file switch.token \\\n    \
     --control http://127.0.0.1:8060 --callee +8613800000002\n\n\
-    Take an app that is made for it: it gets bindings and pushes like any other. The first form takes about ten \
+    Take an app that is made for it: it gets bindings and pushes like any other. The first form takes a few \
     seconds.\nThe exit code is 0 when nothing is missing or wrong, 1 when something is, 2 when the arguments make no sense."
 )]
 pub struct Options {

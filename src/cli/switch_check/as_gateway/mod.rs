@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use hyper::StatusCode;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::report::Report;
@@ -132,8 +132,10 @@ pub(super) async fn run(options: ListenOptions) -> Result<Report, Fault> {
     let left_out: Vec<_> = left_out.iter().map(|step| (*step, reason(step))).collect();
     let desk = Arc::new(Mutex::new(Desk::new(plan.clone(), options.callee.clone())));
     let part = Part { desk, token, happened: Arc::new(Notify::new()) };
+    // Before anybody is told that we listen: from then on a signal ends the wait and not the program.
+    let stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     listen(&options, part.clone()).await?;
-    follow(&options, &part, &plan, control.as_ref()).await?;
+    follow(&options, &part, &plan, control.as_ref(), stops).await;
     let mut report = Report::default();
     part.with(|desk| judge::judge(&desk.log, &plan, &left_out))
         .into_iter()
@@ -180,8 +182,8 @@ async fn follow(
     part: &Part,
     plan: &[Step],
     control: Option<&SwitchControl>,
-) -> Result<(), Fault> {
-    let mut terminate = signal(SignalKind::terminate())?;
+    [mut terminate, mut interrupt]: [Signal; 2],
+) {
     let whole = Duration::from_secs(options.for_secs.into());
     let (running, mut said) = (Stopwatch::start(), None);
     loop {
@@ -202,9 +204,9 @@ async fn follow(
         };
         tokio::select! {
             () = part.happened.notified() => {}
-            () = tokio::time::sleep(left) => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
+            () = tokio::time::sleep(left) => return,
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
         }
     }
 }

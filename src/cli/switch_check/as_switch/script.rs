@@ -65,7 +65,9 @@ impl Script {
     }
 
     pub(super) async fn play(mut self) -> Report {
-        self.tokens().await;
+        if !self.tokens().await {
+            return self.report;
+        }
         let Some(mode) = self.app().await else { return self.report };
         let start = self.end_of_notices().await;
         let Some((bound, records)) = self.bind(mode).await else { return self.report };
@@ -105,7 +107,8 @@ impl Script {
         format!("{}-{name}", self.run)
     }
 
-    async fn tokens(&mut self) {
+    /// Returns whether there is a switch listener at all: without one each further check would only take its time.
+    async fn tokens(&mut self) -> bool {
         let question = json!({"callId": self.call_id("token"), "called": NOBODYS}).to_string();
         for (check, proof, status) in [
             (&c::TOKEN_MISSING, Proof::None, 401),
@@ -114,7 +117,11 @@ impl Script {
         ] {
             let heard = self.peer.tell(proof, ROUTE, question.clone()).await;
             self.check(check, &heard, &Wanted::status(status));
+            if heard.is_err() {
+                return false;
+            }
         }
+        true
     }
 
     /// Finds the mode by asking for a binding that is not there: another mode's URI is not allowed.
