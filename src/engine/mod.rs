@@ -505,4 +505,30 @@ mod tests {
         assert_eq!(ask().await, ask().await);
         assert_eq!(engine.shared.registry.calls.unreported_count(), 1);
     }
+
+    /// The clock of tokio jumps to the end of the patience, because nothing else is going on.
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_needs_a_y_waits_for_the_writer_two_seconds_at_most() {
+        use crate::domain::binding::{AnyBinding, Change};
+        use crate::domain::customer::{Mode, NumberStatus};
+        use crate::domain::route::{NoY, RejectCause, Route};
+        use crate::domain::sample::{app, axyb, id, record, x};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (inbox, _unread) = mpsc::channel(1);
+        let engine = Engine { inbox, ..engine(dir.path()) };
+        let registry = &engine.shared.registry;
+        registry.customers.put(Arc::new(app(Mode::Axyb)));
+        registry.directory.put_number(record(NumberStatus::Normal), None);
+        registry.directory.apply(&Change::Bound(AnyBinding::Axyb(axyb(1, 1))));
+        engine.shared.set_serving(true);
+        let began = tokio::time::Instant::now();
+        let called = Some(x(1).number());
+        let setup = CallSetup { caller: CallingParty::Number(number(2)), called, extension: None };
+        let decision = engine.route(&CallId::new("c").unwrap(), setup).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::from_secs(2));
+        let Route::Reject(reject) = &decision.route else { panic!("{decision:?}") };
+        assert_eq!(reject.cause, RejectCause::NoY(NoY::NotWritten));
+        assert_eq!(reject.through.as_ref().and_then(|through| through.subscription), Some(id(1)));
+    }
 }

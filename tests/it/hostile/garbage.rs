@@ -10,7 +10,9 @@ use tokio::runtime::Runtime;
 
 use super::padded_bind;
 use crate::world::http::{Answer, Connection, request};
-use crate::world::{AX, AX_CALLEE, AXB, AXE, AXE_LIST, Customer, OPERATOR_TOKEN, SWITCH_TOKEN, World, X};
+use crate::world::{
+    AX, AX_CALLEE, AXB, AXE, AXE_LIST, AXYB, Customer, OPERATOR_TOKEN, SWITCH_TOKEN, World, X,
+};
 
 /// A world in a runtime of its own, for tests that try many inputs on it. Nobody is banned in it, so that the
 /// inputs get as far as they can.
@@ -60,13 +62,14 @@ impl Laboratory {
 /// The app of whichever mode still gets the answer it should.
 async fn still_serves_either(app: &Customer) {
     let mut codes = Vec::new();
-    for target in [AXB, AX, AXE] {
-        codes.push(app.get(target, "subscriptionId=none").await.code().1);
+    for target in [AXB, AX, AXE, AXYB] {
+        codes.push(app.get(target, &format!("app_key={}&subscriptionId=none", app.key)).await.code().1);
     }
     let of_mode = [
-        ["1012007", "1010040", "1010040"],
-        ["1010040", "1016001", "1010040"],
-        ["1010040", "1010040", "1016001"],
+        ["1012007", "1010040", "1010040", "1010040"],
+        ["1010040", "1016001", "1010040", "1010040"],
+        ["1010040", "1010040", "1016001", "1010040"],
+        ["1010040", "1010040", "1010040", "1016001"],
     ];
     assert!(of_mode.iter().any(|expected| codes == *expected), "{codes:?}");
 }
@@ -173,17 +176,25 @@ const CUSTOMER_MEMBERS: &[&str] = &[
     "displayNumMode",
     "cursor",
     "limit",
+    "ybDuration",
+    "preVoiceX",
+    "preVoiceY",
+    "yNum",
+    "bNum",
 ];
 
 #[test]
 fn whatever_stands_in_the_members_of_a_request_the_answer_is_documented() {
-    for (mode, targets) in [("AXB", &[AXB][..]), ("AX", &[AX, AX_CALLEE][..]), ("AXE", &[AXE][..])] {
+    for (mode, targets) in
+        [("AXB", &[AXB][..]), ("AX", &[AX, AX_CALLEE][..]), ("AXE", &[AXE][..]), ("AXYB", &[AXYB][..])]
+    {
         let laboratory = Laboratory::new(mode);
         laboratory.try_many(60, &any_members(CUSTOMER_MEMBERS), |members| {
             for &target in targets {
                 for method in ["POST", "PUT", "DELETE"] {
                     let body = members.to_string();
-                    let asked = laboratory.app.ask(method, target, body.as_bytes());
+                    let target = format!("{target}?app_key={}", laboratory.app.key);
+                    let asked = laboratory.app.ask(method, &target, body.as_bytes());
                     let answer = laboratory.runtime.block_on(asked);
                     assert!(answer.status < 500, "{method} {target} {members}");
                     answer.code();
@@ -195,14 +206,14 @@ fn whatever_stands_in_the_members_of_a_request_the_answer_is_documented() {
 
 #[test]
 fn whatever_stands_in_a_query_the_answer_is_documented() {
-    for (mode, targets) in [("AXB", &[AXB][..]), ("AXE", &[AXE, AXE_LIST][..])] {
+    for (mode, targets) in [("AXB", &[AXB][..]), ("AXE", &[AXE, AXE_LIST][..]), ("AXYB", &[AXYB][..])] {
         let laboratory = Laboratory::new(mode);
         let parameters = vec((proptest::sample::select(CUSTOMER_MEMBERS), "[!-\"$-~]{0,20}"), 0..8);
         laboratory.try_many(100, &parameters, |parameters| {
             let query: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
             for target in targets {
                 for method in ["GET", "DELETE"] {
-                    let target = format!("{target}?{}", query.join("&"));
+                    let target = format!("{target}?app_key={}&{}", laboratory.app.key, query.join("&"));
                     let answer = laboratory.runtime.block_on(laboratory.app.ask(method, &target, b""));
                     assert!(answer.status < 500, "{method} {target}");
                     answer.code();
