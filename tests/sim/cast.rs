@@ -41,7 +41,12 @@ pub fn number(n: u64) -> NumberRecord {
         4..=9 => (2, AreaCode::parse("010")),
         _ => (3, None),
     };
-    NumberRecord { x: x(n), app: AppNo(app), area, sms: false, status: NumberStatus::Normal, added_at: START }
+    number_of(n, AppNo(app), area)
+}
+
+/// An X of an app in a city.
+pub fn number_of(n: u64, app: AppNo, area: Option<AreaCode>) -> NumberRecord {
+    NumberRecord { x: x(n), app, area, sms: false, status: NumberStatus::Normal, added_at: START }
 }
 
 /// A call as the switch asks about it.

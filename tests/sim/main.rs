@@ -18,6 +18,7 @@ mod customers;
 mod disk;
 mod engine;
 mod found;
+mod lent;
 mod model;
 mod replays;
 mod switch;

@@ -33,6 +33,7 @@ use super::asks::{stands_in, tag_of};
 use super::cast::{NUMBERS, START, app, number};
 use super::customers::Customers;
 use super::disk::{Disk, Fault};
+use super::lent::is_of_axyb;
 use super::model::Model;
 use super::switch::{Reported, Switch};
 
@@ -120,6 +121,7 @@ impl World {
         }
         world.set(SettingChange::AddNumbers((1..=NUMBERS).map(number).collect()));
         world.write_all();
+        world.found_axyb();
         world
     }
 
@@ -134,7 +136,8 @@ impl World {
     /// One thing happens.
     pub fn step(&mut self) {
         match self.rng.random_range(0..100) {
-            0..25 => self.ask_something(),
+            0..17 => self.ask_something(),
+            17..25 => self.lend_something(),
             25..32 => self.place_call(),
             32..47 => self.report(),
             47..70 => self.write_with_faults(),
@@ -290,6 +293,10 @@ impl World {
         for mut waiting in std::mem::take(&mut self.waiting) {
             let unanswered = match &mut waiting {
                 Waiting::Command(asked, answer) => match answer.try_recv() {
+                    Ok(Ok(result)) if is_of_axyb(asked) => {
+                        self.check_lent(asked, &result);
+                        continue;
+                    }
                     Ok(Ok(result)) => {
                         self.model.answered(asked, &result, now);
                         continue;
@@ -354,6 +361,9 @@ impl World {
         let asked: Vec<_> = self.waiting.iter().filter_map(Waiting::command).cloned().collect();
         for write in &writes {
             let Write::Binding(change) = write else { continue };
+            if change.binding().mode() == Mode::Axyb {
+                continue; // Of these the disk is all that the observer knows.
+            }
             match change {
                 Change::Bound(binding) | Change::Modified(binding) => {
                     let command =
