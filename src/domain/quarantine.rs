@@ -190,7 +190,8 @@ impl Quarantine {
         let met = self.met.values_mut().map(|(_, until)| until);
         let owned = self.owned.values_mut().map(|(_, until)| until);
         let ends = self.ends.iter_mut().map(|(until, ..)| until);
-        for until in met.chain(owned).chain(self.resting.values_mut()).chain(ends) {
+        let (was_y, resting) = (self.was_y.values_mut(), self.resting.values_mut());
+        for until in met.chain(owned).chain(was_y).chain(resting).chain(ends) {
             *until = until.moved(by_ms);
         }
     }
@@ -314,6 +315,9 @@ mod tests {
         quarantine.note(&AnyBinding::Yb(yb(3, 1, 3, 5, Expiry::At(at(50)))), at(50));
         assert!(quarantine.bars_axyb(x(5), number(9), just_before(400)));
         assert!(!quarantine.bars_axyb(x(5), number(9), at(400)));
+        quarantine.clock_was_set(60_000);
+        assert!(quarantine.bars_axyb(x(5), number(9), just_before(460)));
+        assert!(!quarantine.bars_axyb(x(5), number(9), at(460)));
         quarantine.note(&AnyBinding::Axyb(axyb(1, 1)), at(1_000));
         assert!(quarantine.bars_y(x(1), pair(8, 9), just_before(1_300)), "any caller may mean its A");
         assert!(quarantine.bars_axyb(x(1), number(2), just_before(1_300)));

@@ -180,11 +180,14 @@ pub fn tag_of(asked: &AppCommand) -> Option<&str> {
         Command::ModifyAx(_, patch) => patch.terms.user_data.as_deref(),
         Command::ModifyAxb(_, patch) => patch.terms.user_data.as_deref(),
         Command::SetNextCallee { user_data, .. } => user_data.as_deref(),
-        Command::UnbindAx(..) | Command::UnbindAxb(..) => None,
+        Command::UnbindAx(..)
+        | Command::UnbindAxb(..)
+        | Command::BindAxyb(..)
+        | Command::BindYb(..)
+        | Command::UnbindAxyb(..) => None,
         Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
             panic!("nobody here has an app of AXE")
         }
-        Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..) => None,
     }
 }
 
