@@ -111,6 +111,9 @@ class Receiver:
 
     def __init__(self, address):
         self.arrived = queue.Queue()
+        # What is answered to the question of X mode about a call: a JSON object; None leaves the gateway waiting.
+        self.decide = lambda question: None
+        self.gone = threading.Event()
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -118,10 +121,18 @@ class Receiver:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.arrived.put(body)
+                answer = b""
+                if body.get("statusInfo", {}).get("notifyMode") == "Block":
+                    decision = receiver.decide(body["statusInfo"])
+                    if decision is None:
+                        receiver.gone.wait()
+                    answer = json.dumps(decision).encode()
+                else:
+                    receiver.arrived.put(body)
                 self.send_response(200)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass

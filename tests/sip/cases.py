@@ -36,6 +36,8 @@ class Case:
     stage: str = ""
     # How the caller's phone speaks SIP: by UDP, or by "TCP" or "TLS".
     by: str = ""
+    # X mode: what the app answers when it is asked: "connect", "close" or nothing.
+    app: str = ""
     # The gateway is "away" for the whole case, or it "hangs" until the callers have given up.
     gateway: str = ""
 
@@ -108,7 +110,16 @@ AXE = [
     Case("AXE", "no extension", "a_gets_403", None, ["callin", "collectInfo", "disconnect"], 8033, direction=2, a_dials=False),
     Case("AXE", "nobody to call back", "a_gets_403", None, REFUSED, 8019),
 ]
-PARTS = {"AXB": AXB, "AX": AX, "AXE": AXE}
+# In X mode nothing is bound, and the app hears of the beginning of a call by the question. A gateway that was away knows no
+# answer, and waits for one before it makes the CDR: longer than a case lasts.
+DECIDED = [end for end in ENDS if end.midway != "unbind" and end.gateway != "away"]
+X_MODE = [dataclasses.replace(case, events=case.events[1:]) for case in [
+    *along("the app connects", DECIDED, mode="X", direction=0, app="connect"),
+    Case("X", "caller gives up while the app is asked", "a_gives_up_early", None, REFUSED, 7516, direction=2),
+    Case("X", "the app ends the call", "a_gets_403", None, REFUSED, 8017, direction=0, app="close"),
+    Case("X", "the app does not answer", "a_gets_403", None, REFUSED, 8014, direction=2),
+]]
+PARTS = {"AXB": AXB, "AX": AX, "AXE": AXE, "X": X_MODE}
 
 
 def chosen(cases, only):

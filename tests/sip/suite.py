@@ -23,8 +23,8 @@ import phones
 from cases import CALLS, PARTS, check, chosen
 from customer import Application, Receiver
 
-X = [f"861700000{n:04}" for n in range(1, 3 + CALLS)]
-AXB_X, AXE_X, AX_X = X[0], X[1], X[2:]
+X = [f"861700000{n:04}" for n in range(1, 4 + CALLS)]
+AXB_X, AXE_X, X_X, AX_X = *X[:3], X[3:]
 
 
 class Suite:
@@ -34,7 +34,7 @@ class Suite:
         self.axb_x, self.ax_x = AXB_X, AX_X
         self.axb, self.axe = self.application("AXB", [AXB_X]), self.application("AXE", [AXE_X])
         self.ax = self.application("AX", AX_X)
-        self.apps = {"AXB": self.axb, "AX": self.ax, "AXE": self.axe}
+        self.apps = {"AXB": self.axb, "AX": self.ax, "AXE": self.axe, "X": self.application("X", [X_X])}
         self.left = self.tunnel = None
 
     def application(self, mode, numbers):
@@ -52,7 +52,8 @@ class Suite:
 
     def bind(self, case, pairs):
         """Binds what the case wants. Returns what dials which X, for each call, and how to unbind each."""
-        dialled, unbind, bound = {"AXB": self.bind_axb, "AX": self.bind_ax, "AXE": self.bind_axe}[case.mode](case, pairs)
+        binds = {"AXB": self.bind_axb, "AX": self.bind_ax, "AXE": self.bind_axe, "X": self.answer_x}
+        dialled, unbind, bound = binds[case.mode](case, pairs)
         return dialled, {person: lambda s=s: unbind(s) for person, s in zip(pairs, bound)}, bound
 
     def bind_axb(self, case, pairs):
@@ -78,6 +79,14 @@ class Suite:
             self.receiver.calls(len(pairs), 20)
         keyed = {"": [""] * len(pairs), "right": ["*" + e for e in extensions], "wrong": ["*9876"] * len(pairs)}
         return [AXE_X + digits for digits in keyed[case.keys]], self.axe.unbind_axe, bound
+
+    def answer_x(self, case, pairs):
+        callees = {"+" + a: "+" + b for a, b in pairs}
+        answers = {"": lambda _: None, "close": lambda _: {"operation": "close", "closeInfo": {}},
+                   "connect": lambda question: {"operation": "connect",
+                                                "connectInfo": {"calleeNum": callees[question["caller"]]}}}
+        self.receiver.decide = answers[case.app]
+        return [X_X] * len(pairs), None, []
 
     def has_called(self, who, x, extension):
         """A call of the past, told to the gateway by the switch API: the suite's own calls prove that one can be made."""
@@ -109,7 +118,7 @@ class Suite:
             self.break_gateway(case.gateway)
             caller = sipp.caller(case.caller, [(who, x) for (who, _), x in zip(sides, dialled)], **self.way(case))
             if case.midway:
-                self.meanwhile(case, dict(zip(("+" + who for who, _ in sides), zip(pairs, bound))), unbind)
+                self.meanwhile(case, dict(zip(("+" + who for who, _ in sides), pairs)), dict(zip(pairs, bound)), unbind)
             if case.gateway == "hangs":
                 lab.wait_for("callers to give up", lambda: seen.cancelled() >= CALLS)
                 self.world.signal("gateway", signal.SIGCONT)
@@ -144,7 +153,7 @@ class Suite:
         if how == "hangs":
             self.world.signal("gateway", signal.SIGSTOP)
 
-    def meanwhile(self, case, bindings, unbind):
+    def meanwhile(self, case, callers, bound, unbind):
         """Waits until each call has come to the case's stage, and does then what the case wants, once for each."""
         done = set()
 
@@ -152,8 +161,8 @@ class Suite:
             for call in self.world.operator("GET", "calls?open=true")["items"]:
                 known = self.world.operator("GET", f"calls/{call['sessionId']}")
                 if call["callId"] not in done and any(event["event"] == case.stage for event in known["events"]):
-                    pair, subscription = bindings[call["caller"]]
-                    self.intervene(case, call, subscription, unbind[pair])
+                    pair = callers[call["caller"]]
+                    self.intervene(case, call, bound.get(pair), unbind.get(pair))
                     done.add(call["callId"])
             return len(done) == CALLS
 
@@ -190,6 +199,7 @@ def run(privnum, use, mutate=None):
                 rows.append(("", "the suite itself", [f"{type(gave_up).__name__}: {gave_up}"]))
             if mutate is None and any(problems for _, _, problems in rows):
                 world.print_logs(sys.stderr)
+        receiver.gone.set()
         receiver.server.shutdown()
     return rows
 
