@@ -69,6 +69,17 @@ def redis_goes_away(suite):
     return problems + complete(suite, CALLS, TALKED)
 
 
+def redis_is_away_at_the_start(suite):
+    """redis away when Kamailio starts: events go straight to the gateway"""
+    suite.world.stop("kamailio")
+    suite.world.stop("redis")
+    suite.world.start_kamailio()
+    problems = [] if talk(suite, lambda _: None, 5) == 0 else ["a caller's phone failed, see its log"]
+    problems += complete(suite, 5, TALKED)
+    suite.world.start_redis()
+    return problems
+
+
 def kamailio_dies_with_spooled_events(suite):
     """Kamailio killed with the gateway away: spooled events survive, calls in progress are closed"""
     pairs = suite.pairs(5)
@@ -92,4 +103,4 @@ def kamailio_dies_with_spooled_events(suite):
     return problems
 
 
-ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events]
+ALL = [gateway_is_killed, redis_goes_away, redis_is_away_at_the_start, kamailio_dies_with_spooled_events]
