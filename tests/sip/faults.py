@@ -103,4 +103,4 @@ def kamailio_dies_with_spooled_events(suite):
     return problems
 
 
-ALL = [gateway_is_killed, redis_goes_away, redis_is_away_at_the_start, kamailio_dies_with_spooled_events]
+ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events, redis_is_away_at_the_start]
