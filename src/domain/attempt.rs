@@ -1,5 +1,7 @@
 //! One push to a customer, or one question, as it is kept for operators.
 
+use std::borrow::Cow;
+
 use super::time::Timestamp;
 
 /// The record of one push (delivery R14), or of one question to a customer.
@@ -16,7 +18,7 @@ pub struct Attempt {
     /// How long it took, in milliseconds.
     pub took_ms: u32,
     /// Parts of that time, where known, as `(name, milliseconds)`.
-    pub timings: Vec<(Box<str>, u32)>,
+    pub timings: Vec<(Cow<'static, str>, u32)>,
     /// The beginning of the answer, at most 4 KiB.
     pub answer: Box<[u8]>,
     /// Why it counts as failed, or why the answer to a question is not followed, in words; `None` when it succeeded.

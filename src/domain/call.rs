@@ -176,7 +176,7 @@ pub struct Call {
     /// What was decided; `None` while all that arrived is events of a call nobody announced.
     pub decision: Option<Decision>,
     /// What was reported, in order of arrival.
-    pub events: Vec<CallEvent>,
+    pub events: Vec<Arc<CallEvent>>,
     /// The recording, once reported.
     pub recording: Option<Recording>,
     /// Set when the CDR has been made.
@@ -214,7 +214,8 @@ impl Call {
     /// Takes in one report. The same stage reported twice under different ids is kept and told once.
     ///
     /// A report can free others: events that arrived before anything made the call known are told with it.
-    pub fn report(&mut self, event: CallEvent) -> Reported {
+    pub fn report(&mut self, event: impl Into<Arc<CallEvent>>) -> Reported {
+        let event = event.into();
         if self.events.iter().any(|known| known.event_id == event.event_id) {
             return Reported::Duplicate;
         }
@@ -240,7 +241,8 @@ impl Call {
 
     /// The earliest event of a stage, by the switch's clock.
     pub fn event(&self, stage: Stage) -> Option<&CallEvent> {
-        self.events.iter().filter(|event| event.stage == stage).min_by_key(|event| event.at)
+        let events = self.events.iter().map(|event| &**event);
+        events.filter(|event| event.stage == stage).min_by_key(|event| event.at)
     }
 
     /// When a stage was reached.

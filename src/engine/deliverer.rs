@@ -56,6 +56,8 @@ impl Deliverer {
         let mut pushes = JoinSet::new();
         let mut jumps = this.shared.clock.watch_for_jumps();
         while !*stop.borrow() {
+            // First whatever else is ready to run: mostly more pushes that have ended, so one look serves them all.
+            tokio::task::yield_now().await;
             // Register for the wake-up before looking, so that what arrives while we look is not missed.
             let woken = this.shared.deliver_now.notified();
             jumps.jumped();
@@ -97,18 +99,13 @@ impl Deliverer {
     }
 
     async fn push_all(self: &Arc<Self>, started: Vec<Delivery>, pushes: &mut JoinSet<()>) {
-        let ids: Vec<_> = started.iter().map(|delivery| delivery.id).collect();
-        let store = Arc::clone(&self.shared.store);
-        let read = tokio::task::spawn_blocking(move || store.bodies(&ids)).await;
-        let read = read.map_err(|error| error.to_string());
-        let mut bodies: HashMap<RowKey, Arc<[u8]>> =
-            match read.and_then(|bodies| bodies.map_err(|error| error.to_string())) {
-                Ok(bodies) => bodies.into_iter().collect(),
-                Err(error) => {
-                    warn!(deliveries = started.len(), "bodies cannot be read: {error}");
-                    return self.put_back(&started);
-                }
-            };
+        let mut bodies = match self.bodies(&started).await {
+            Ok(bodies) => bodies,
+            Err(error) => {
+                warn!(deliveries = started.len(), "bodies cannot be read: {error}");
+                return self.put_back(&started);
+            }
+        };
         for delivery in started {
             let this = Arc::clone(self);
             match bodies.remove(&delivery.id) {
@@ -116,6 +113,21 @@ impl Deliverer {
                 None => pushes.spawn(async move { this.give_up_without_body(delivery).await }),
             };
         }
+    }
+
+    /// The bodies of these deliveries: those that wait for their first push mostly from memory, others from the store.
+    /// Missing ones are left out.
+    async fn bodies(&self, started: &[Delivery]) -> Result<HashMap<RowKey, Arc<[u8]>>, String> {
+        let mut bodies = self.shared.bodies.take(started);
+        let ids = started.iter().map(|delivery| delivery.id);
+        let elsewhere: Vec<_> = ids.filter(|id| !bodies.contains_key(id)).collect();
+        if !elsewhere.is_empty() {
+            let store = Arc::clone(&self.shared.store);
+            let read = tokio::task::spawn_blocking(move || store.bodies(&elsewhere)).await;
+            let read = read.map_err(|error| error.to_string())?;
+            bodies.extend(read.map_err(|error| error.to_string())?);
+        }
+        Ok(bodies)
     }
 
     /// Nothing was pushed: these come again, and the store is left alone for a while.
@@ -196,7 +208,7 @@ impl Deliverer {
         let outcome = if attempt.failure.is_none() { "delivered" } else { "failed" };
         self.shared.metrics.pushes.with_label_values(&[outcome]).inc();
         // If the writer is gone the outcome is lost and the push is made again after the restart.
-        drop(self.writer.send(Job::Settle(after, Box::new(attempt))).await);
+        drop(self.writer.send(Job::Settle(after, Arc::new(attempt))).await);
     }
 }
 

@@ -22,7 +22,11 @@ pub struct Draft {
     /// For the registry, in order, once the store has it.
     pub effects: Vec<Effect>,
     /// Calls as the batch leaves them: a later report of the same batch goes on from here.
-    pub calls: HashMap<CallId, Call>,
+    pub calls: HashMap<CallId, Arc<Call>>,
+    /// Those whose row is new or changed, in the order in which that was decided; perhaps several times.
+    changed_calls: Vec<CallId>,
+    /// What the deliveries that it queues will push.
+    pub bodies: Vec<(RowKey, Arc<[u8]>)>,
     /// Deliveries of which the batch records a push.
     pub settled: HashSet<RowKey>,
     /// Deliveries that were taken out of the queue to be queued again otherwise: back with them if it fails.
@@ -73,6 +77,22 @@ impl Draft {
         self.batch.writes.push(write);
     }
 
+    /// Puts a call into the batch as it is now. `row_changed` when more than its events and its closing did.
+    pub fn put_call(&mut self, call: Arc<Call>, row_changed: bool) {
+        if row_changed {
+            self.changed_calls.push(call.id.clone());
+        }
+        self.calls.insert(call.id.clone(), call);
+    }
+
+    /// Adds the rows of calls as the batch leaves them: one write each, before those of their events.
+    pub fn write_calls(&mut self) {
+        let mut written = HashSet::new();
+        let changed = self.changed_calls.iter().filter(|id| written.insert(*id));
+        let rows = changed.map(|id| Write::Call(Arc::clone(&self.calls[id])));
+        self.batch.writes.splice(..0, rows);
+    }
+
     /// Adds changes of bindings.
     pub fn change(&mut self, changes: Vec<Change>) {
         for change in changes {
@@ -83,7 +103,9 @@ impl Draft {
 
     /// Queues a notice.
     pub fn deliver(&mut self, delivery: Delivery, session: Option<Box<str>>, body: Vec<u8>) {
-        self.write(Write::Delivery { delivery, session, body: body.into() });
+        let body: Arc<[u8]> = body.into();
+        self.bodies.push((delivery.id, Arc::clone(&body)));
+        self.write(Write::Delivery { delivery, session, body });
         self.effects.push(Effect::Enqueue(delivery));
     }
 

@@ -26,7 +26,7 @@ pub enum Job {
     /// A command on bindings; with who asks for it on behalf of the app, if it is not the app itself.
     Command(AppCommand, Option<Who>, Answer<Result<Done, Refusal>>),
     /// Reports of the switch; all or none become durable.
-    Report(Vec<(CallId, CallEvent)>, Answer<ReportCount>),
+    Report(Vec<(CallId, Arc<CallEvent>)>, Answer<ReportCount>),
     /// A step of a recording.
     Recording(Box<RecordingStep>, Answer<RecordingFate>),
     /// A change of settings.
@@ -34,7 +34,7 @@ pub enum Job {
     /// A change of an app; answered with the app after it.
     ChangeApp(AppNo, Box<AppChange>, Who, Answer<Arc<CustomerApp>>),
     /// A push ended.
-    Settle(Delivery, Box<Attempt>),
+    Settle(Delivery, Arc<Attempt>),
     /// An operator wants a delivery pushed once more. `false` = there is no such delivery.
     Redeliver(RowKey, Who, Answer<bool>),
     /// A replay is made or steered; answered with the replay after it.

@@ -231,6 +231,7 @@ impl Ledger {
                 break;
             }
         }
+        draft.write_calls();
         draft.write_replays();
         (jobs, outcomes, draft)
     }
@@ -261,7 +262,7 @@ impl Ledger {
             Job::Settle(delivery, _) if !self.counts(delivery, draft) => Outcome::Done,
             Job::Settle(delivery, attempt) => {
                 draft.settled.insert(delivery.id);
-                draft.write(Write::Attempt { delivery: *delivery, attempt: attempt.clone() });
+                draft.write(Write::Attempt { delivery: *delivery, attempt: Arc::clone(attempt) });
                 draft.effects.push(Effect::PushEnded(*delivery));
                 self.note_replayed(delivery.id, draft, now);
                 Outcome::Done
@@ -323,7 +324,7 @@ impl Ledger {
     fn absorb(&mut self, draft: Draft, now: Timestamp) {
         let shared = Arc::clone(&self.shared);
         for call in draft.calls.into_values() {
-            shared.registry.calls.put(Arc::new(call));
+            shared.registry.calls.put(call);
         }
         if !draft.replays.is_empty() {
             for replay in draft.replays.into_values() {
@@ -331,7 +332,8 @@ impl Ledger {
             }
             shared.note_replays(self.replays.figures());
         }
-        let mut wake_deliverer = false;
+        // What the scheduler is told at once, in order: of each whether a push of it ended, or it is to be queued.
+        let mut scheduled = Vec::new();
         for effect in draft.effects {
             match effect {
                 Effect::Absorb(change) => {
@@ -363,10 +365,7 @@ impl Ledger {
                 }
                 Effect::NumberCalled(x, at) => shared.registry.directory.note_call(x, at),
                 Effect::CallEnded(call, app, at) => self.reports.closings.note(call, app, at),
-                Effect::Enqueue(delivery) => {
-                    shared.dispatch().enqueue(delivery, now);
-                    wake_deliverer = true;
-                }
+                Effect::Enqueue(delivery) => scheduled.push((delivery, false)),
                 Effect::PushEnded(delivery) => {
                     if delivery.state == State::Exhausted {
                         shared.metrics.exhausted.inc();
@@ -374,12 +373,22 @@ impl Ledger {
                         info!(delivery = delivery.id.get(), app = %app.key, "the last push failed; the delivery is exhausted");
                     }
                     self.replays.push_ended(Endpoint { app: delivery.app, kind: delivery.kind });
-                    shared.dispatch().ended(delivery, delivery.state.is_pending(), now);
-                    wake_deliverer = true;
+                    scheduled.push((delivery, true));
                 }
             }
         }
-        if wake_deliverer {
+        if !scheduled.is_empty() {
+            // Before anybody can ask for them.
+            shared.bodies.keep(draft.bodies);
+            let mut dispatch = shared.dispatch();
+            for (delivery, push_ended) in scheduled {
+                if push_ended {
+                    dispatch.ended(delivery, delivery.state.is_pending(), now);
+                } else {
+                    dispatch.enqueue(delivery, now);
+                }
+            }
+            drop(dispatch);
             shared.deliver_now.notify_one();
         }
         shared.note_quarantine(&mut self.staging);

@@ -3,6 +3,7 @@
 //! [`Engine`] is the handle that the edges call. It reads the registry directly, on the caller's thread, and
 //! hands everything that changes something to the writer, whose answer it awaits.
 
+mod bodies;
 mod cdr_files;
 mod deliverer;
 mod draft;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+use self::bodies::Bodies;
 use self::cdr_files::CdrFiles;
 pub use self::cdr_files::{CdrFileSettings, CdrFolder};
 pub use self::deliverer::PushLimits;
@@ -96,6 +98,8 @@ pub struct Shared {
     /// Every metric.
     pub metrics: Metrics,
     dispatch: Mutex<Dispatch>,
+    /// Of what waits for its first push.
+    bodies: Bodies,
     /// For the scheduler, whose times are all of the clock as it was.
     jumps: Mutex<JumpWatch>,
     /// Whether the store takes what became of pushes.
@@ -132,6 +136,7 @@ impl Shared {
             areas,
             metrics,
             dispatch: Mutex::new(Dispatch::new(push_limits)),
+            bodies: Bodies::default(),
             jumps: Mutex::new(jumps),
             backoff: Mutex::new(Backoff::default()),
             deliver_now: Notify::new(),
@@ -182,6 +187,7 @@ impl Shared {
     fn clear(&self) {
         self.registry.clear();
         self.dispatch().clear();
+        self.bodies.clear();
         self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -293,7 +299,7 @@ impl Engine {
     }
 
     /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.
-    pub async fn report(&self, reports: Vec<(CallId, CallEvent)>) -> Result<ReportCount, Unserved> {
+    pub async fn report(&self, reports: Vec<(CallId, Arc<CallEvent>)>) -> Result<ReportCount, Unserved> {
         self.ask(|answer| Job::Report(reports, answer)).await
     }
 

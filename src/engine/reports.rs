@@ -93,7 +93,7 @@ impl Ledger {
     /// Joins reports to their calls.
     pub(super) fn stage_reports(
         &mut self,
-        reports: &[(CallId, CallEvent)],
+        reports: &[(CallId, Arc<CallEvent>)],
         draft: &mut Draft,
         now: Timestamp,
     ) -> ReportCount {
@@ -114,24 +114,25 @@ impl Ledger {
     fn stage_report(
         &mut self,
         id: &CallId,
-        event: &CallEvent,
+        event: &Arc<CallEvent>,
         draft: &mut Draft,
         now: Timestamp,
     ) -> Reported {
-        let mut call = self.known_call(id, draft).unwrap_or_else(|| {
+        // Taken out of the draft: what nobody else holds is changed in place, not copied for each of its events.
+        let known = draft.calls.remove(id).or_else(|| self.shared.registry.calls.get(id));
+        let is_new = known.is_none();
+        let mut shared = known.unwrap_or_else(|| {
             let session = self.shared.origin.ids.session(id.expose()).into();
-            let call = Call::new(self.staging.next_key(now), id.clone(), session);
-            draft.write(Write::Call(Box::new(call.clone())));
-            call
+            Arc::new(Call::new(self.staging.next_key(now), id.clone(), session))
         });
-        let mut tell = self.decide_call(&mut call, event, now);
-        if !tell.is_empty() || call.decision != self.known_call(id, draft).and_then(|known| known.decision) {
-            draft.write(Write::Call(Box::new(call.clone())));
-        }
+        let call = Arc::make_mut(&mut shared);
+        let decided = self.decide_call(call, event, now);
+        let row_changed = is_new || decided.is_some();
+        let mut tell = decided.unwrap_or_default();
         let index = u16::try_from(call.events.len()).expect("a call keeps at most 64 events");
-        let reported = call.report(event.clone());
+        let reported = call.report(Arc::clone(event));
         if reported != Reported::Duplicate {
-            draft.write(Write::CallEvent { call: call.key, index, event: Box::new(event.clone()) });
+            draft.write(Write::CallEvent { call: call.key, index, event: Arc::clone(event) });
         }
         if let Reported::Accepted(stages) = &reported {
             tell.extend(stages);
@@ -139,43 +140,41 @@ impl Ledger {
         // What was parked and what frees it become known together: told in the order they happened.
         tell.sort_by_key(|stage| (call.reached(*stage), *stage));
         for &stage in &tell {
-            self.tell(&call, stage, draft, now);
+            self.tell(call, stage, draft, now);
         }
-        note_caller(&call, &tell, draft);
-        draft.calls.insert(id.clone(), call);
+        note_caller(call, &tell, draft);
+        draft.put_call(shared, row_changed);
         reported
     }
 
     /// Takes over what was decided when the switch asked; presumes it when an incoming call is reported before
-    /// that. Returns the stages that can now be told. A call that is closed stays as it is: its CDR is made, or
-    /// it was swept and has none, and either way nothing more is told about it.
-    fn decide_call(&self, call: &mut Call, event: &CallEvent, now: Timestamp) -> Vec<Stage> {
+    /// that. Returns the stages that can now be told; `None` when what was decided stays. A call that is closed
+    /// stays as it is: its CDR is made, or it was swept and has none, and either way nothing more is told about it.
+    fn decide_call(&self, call: &mut Call, event: &CallEvent, now: Timestamp) -> Option<Vec<Stage>> {
         let registry = &self.shared.registry;
         let known = call.decision.as_ref().map(|decision| (decision.basis, decision.route.is_final()));
         if known == Some((Basis::Asked, true)) || call.closed.is_some() {
-            return Vec::new();
+            return None;
         }
         // What is presumed gives way to what was answered, but not to a mere "let the caller key an extension".
         if let Some(asked) = registry.calls.asked(&call.id)
             && (asked.route.is_final() || matches!(known, None | Some((Basis::Presumed, false))))
         {
-            return call.decide(Arc::unwrap_or_clone(asked));
+            return Some(call.decide(Arc::unwrap_or_clone(asked)));
         }
         match (event.stage, event.called, &call.decision) {
             (Stage::Incoming, Some(called), None) => {
                 let caller = event.caller.unwrap_or(CallingParty::Withheld);
                 let setup = CallSetup { caller, called: Some(called), extension: None };
-                call.decide(registry.decide(setup, Basis::Presumed, now))
+                Some(call.decide(registry.decide(setup, Basis::Presumed, now)))
             }
             (stage, _, Some(collecting))
                 if Stage::FORWARDED.contains(&stage) && !collecting.route.is_final() =>
             {
-                match self.connected_after_all(call, collecting, event, now) {
-                    Some(decision) => call.decide(decision),
-                    None => Vec::new(),
-                }
+                let decision = self.connected_after_all(call, collecting, event, now)?;
+                Some(call.decide(decision))
             }
-            _ => Vec::new(),
+            _ => None,
         }
     }
 
@@ -253,7 +252,7 @@ impl Ledger {
             && let Some(decision) = &mut call.decision
         {
             decision.question.clone_from(&asked.question);
-            draft.write(Write::Call(Box::new(call.clone())));
+            draft.write(Write::Call(Arc::new(call.clone())));
         }
     }
 
@@ -284,7 +283,7 @@ impl Ledger {
             }
             draft.write(Write::CallClosed { call: call.key, closed, x: call.x() });
             draft.effects.extend(call.x().map(|x| Effect::NumberCalled(x, now)));
-            draft.calls.insert(call.id.clone(), call);
+            draft.put_call(Arc::new(call), false);
         }
         for (app, mut batch) in batches(cdrs) {
             let app = self.shared.registry.customers.by_no(app);
@@ -331,8 +330,8 @@ impl Ledger {
 
     /// The call as the batch in the making leaves it.
     pub(super) fn known_call(&self, id: &CallId, draft: &Draft) -> Option<Call> {
-        let staged = draft.calls.get(id).cloned();
-        staged.or_else(|| self.shared.registry.calls.get(id).map(Arc::unwrap_or_clone))
+        let known = draft.calls.get(id).cloned().or_else(|| self.shared.registry.calls.get(id));
+        known.map(Arc::unwrap_or_clone)
     }
 }
 

@@ -184,10 +184,15 @@ impl Shared {
         let url = readable_url(&push.url)?;
         let tls = self.tls.get(push.tls.as_ref())?;
         let place = Place::of(&url, &tls).ok_or(FailureClass::NotHttpUrl)?;
-        let mut request = Request::new(Full::new(push.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = request_target(&url)?;
-        *request.headers_mut() = sign::signed_headers(push, &url, now, nonce);
+        let target = request_target(&url)?;
+        // Made again for the rare repeat: that costs less than a copy for each.
+        let request = || {
+            let mut request = Request::new(Full::new(push.body.clone()));
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = target.clone();
+            *request.headers_mut() = sign::signed_headers(push, &url, now, nonce);
+            request
+        };
 
         if let Some((mut connection, born)) = self.keeper.take(&place) {
             seen.connection = ConnectionUse::Kept;
@@ -195,7 +200,7 @@ impl Shared {
             // A receiver may close an idle connection at the very moment it is used. The request may have had
             // its effect then; for us it may have it twice, since callbacks are delivered at least once. Once
             // only, and then on a connection that is certainly new (delivery R10).
-            match self.send(&mut connection, request.clone(), seen).await {
+            match self.send(&mut connection, request(), seen).await {
                 Err((FailureClass::ClosedBeforeAnswer, true)) => seen.connection = ConnectionUse::Replaced,
                 Err((failure, _)) => return Err(failure),
                 Ok(response) => return Ok(Answered { response, connection, born, place, url }),
@@ -208,7 +213,7 @@ impl Shared {
         if seen.connection == ConnectionUse::None {
             seen.connection = ConnectionUse::New;
         }
-        let sent = self.send(&mut connection, request, seen).await;
+        let sent = self.send(&mut connection, request(), seen).await;
         let response = sent.map_err(|(failure, _)| failure)?;
         Ok(Answered { response, connection, born, place, url })
     }

@@ -55,7 +55,8 @@ pub struct OutboundSettings {
     pub idle_timeout: Duration,
     /// A connection is not used again when it is older: a receiver that moved is followed within this time.
     pub connection_age_max: Duration,
-    /// Unused connections kept per host and port.
+    /// Unused connections kept per host and port: as many as an endpoint that answers well is pushed to at once, or
+    /// each burst would dial anew.
     pub idle_per_host_max: usize,
     /// Unused connections kept in all.
     pub idle_max: usize,
@@ -80,7 +81,7 @@ impl OutboundSettings {
             egress_proxy: None,
             idle_timeout: Duration::from_secs(4),
             connection_age_max: Duration::from_secs(90),
-            idle_per_host_max: 8,
+            idle_per_host_max: 16,
             idle_max: 1_024,
             ca_file: None,
         }

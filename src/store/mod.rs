@@ -66,7 +66,7 @@ pub enum Write {
     /// A line in the log of operations on bindings.
     Operation(BindingOperation),
     /// A call's row: decision and recording, not its events. New or replacing its former self.
-    Call(Box<Call>),
+    Call(Arc<Call>),
     /// One more event of a call; `index` is its place in [`Call::events`].
     CallEvent {
         /// The call's row.
@@ -74,7 +74,7 @@ pub enum Write {
         /// Place among the call's events.
         index: u16,
         /// The event.
-        event: Box<CallEvent>,
+        event: Arc<CallEvent>,
     },
     /// A call was closed. If its dialled number is ours, that number's last call is noted as well.
     CallClosed {
@@ -102,7 +102,7 @@ pub enum Write {
         /// The delivery after the push.
         delivery: Delivery,
         /// What happened.
-        attempt: Box<Attempt>,
+        attempt: Arc<Attempt>,
     },
     /// An operator asked to deliver once more.
     Redeliver(Delivery),

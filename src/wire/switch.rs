@@ -3,6 +3,8 @@
 //! A switch cannot repair a message, only send it again. So what is wrong with one event parks that event and
 //! never refuses the others, and a route request that makes no sense is answered with a rejection.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -259,7 +261,7 @@ impl<'a> RouteAnswer<'a> {
 #[derive(Debug, Default)]
 pub struct ReadEvents {
     /// For the engine.
-    pub usable: Vec<(CallId, CallEvent)>,
+    pub usable: Vec<(CallId, Arc<CallEvent>)>,
     /// A member is missing or unreadable.
     pub unusable: usize,
 }
@@ -289,7 +291,7 @@ pub fn events(body: &[u8], now: Timestamp) -> Result<ReadEvents, TooMany> {
     Ok(read)
 }
 
-fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
+fn event(item: &Value, now: Timestamp) -> Option<(CallId, Arc<CallEvent>)> {
     let members = Members::of(item)?;
     let event_id = members.text("eventId").filter(|id| id.len() <= SWITCH_ID_LEN_MAX)?;
     let stage = Stage::from_word(members.text("event")?)?;
@@ -309,7 +311,7 @@ fn event(item: &Value, now: Timestamp) -> Option<(CallId, CallEvent)> {
         q850: members.integer("q850").filter(|q850| *q850 < 128),
         by: members.text("by").and_then(ReleasedBy::from_word),
     };
-    Some((members.call_id()?, event))
+    Some((members.call_id()?, Arc::new(event)))
 }
 
 /// What the switch says about the recording of a call.

@@ -86,7 +86,7 @@ async fn one_row_that_the_store_refuses_fails_none_of_its_neighbours() {
 async fn pushes_whose_outcome_the_store_refuses_come_again_ever_later_and_count_for_nothing() {
     let outage = Outage::new().await;
     let world = &outage.world;
-    outage.refuse("attempt", "TRUE");
+    outage.refuse("delivery_ended", "TRUE");
     let path = format!("numbers/%2B{}/status", &X[1..]);
     let changed = world.operator().ask("POST", &path, &json!({"status": "9"})).await;
     assert_eq!(changed.status, 200, "{}", changed.text());
@@ -150,7 +150,7 @@ async fn a_delivery_is_counted_as_exhausted_once_however_often_its_last_push_is_
         world.advance(Duration::from_secs(60 * minutes)).await;
         assert_eq!(world.pushed(NUMBER_STATUS).await.len(), 1);
     }
-    outage.refuse("attempt", "TRUE");
+    outage.refuse("delivery_ended", "TRUE");
     world.advance(Duration::from_secs(60 * 97)).await;
     for _ in 0..20 {
         world.advance(Duration::from_secs(1)).await;

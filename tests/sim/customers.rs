@@ -1,6 +1,7 @@
 //! The receivers of notices, which go down and come up again; and what the deliverer's task does, step by step.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use privnum::domain::delivery::{Delivery, Schedule};
@@ -97,6 +98,6 @@ impl World {
             answer: Box::default(),
             failure: (!succeeds).then(|| "answered 503, expected 200".into()),
         };
-        self.inbox.push_back(Job::Settle(after, Box::new(attempt)));
+        self.inbox.push_back(Job::Settle(after, Arc::new(attempt)));
     }
 }

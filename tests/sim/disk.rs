@@ -182,15 +182,15 @@ impl Tables {
                 self.touched_calls.insert(call.key);
                 let known = self.calls.remove(&call.key);
                 let (events, closed) = known.map(|known| (known.events, known.closed)).unwrap_or_default();
-                let mut call = call;
+                let mut call = Call::clone(&call);
                 (call.events, call.closed) = (events, closed);
-                self.calls.insert(call.key, *call);
+                self.calls.insert(call.key, call);
                 true
             }
             Write::CallEvent { call, index, event } => {
                 self.touched_calls.insert(call);
                 self.calls.get_mut(&call).is_some_and(|call| {
-                    call.events.push(*event);
+                    call.events.push(event);
                     call.events.len() == usize::from(index) + 1
                 })
             }
@@ -216,7 +216,7 @@ impl Tables {
                 self.touched_notices.insert(delivery.id);
                 self.notices.get_mut(&delivery.id).is_some_and(|notice| {
                     notice.delivery = delivery;
-                    notice.attempts.push(*attempt);
+                    notice.attempts.push(Attempt::clone(&attempt));
                     true
                 })
             }

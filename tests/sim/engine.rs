@@ -241,7 +241,7 @@ async fn a_flush_that_hangs_for_half_a_minute_is_seen_stops_no_route_and_loses_n
     for n in 0..REPORTS {
         let engine = live.engine().clone();
         let call = CallId::new(&format!("call-{n}")).unwrap();
-        reports.spawn(async move { engine.report(vec![(call, incoming(n))]).await });
+        reports.spawn(async move { engine.report(vec![(call, incoming(n).into())]).await });
     }
     live.until(|live| live.engine().shared().commit_running().is_some()).await;
     let routed = async |n: u64, party_no: u64| {

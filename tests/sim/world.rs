@@ -427,7 +427,8 @@ impl World {
     /// Hands reports to the gateway, which will answer for all of them at once.
     pub fn hand_in(&mut self, reported: Reported) {
         let (answer, answered) = oneshot::channel();
-        self.inbox.push_back(Job::Report(reported.clone(), answer));
+        let reports = reported.iter().cloned().map(|(id, event)| (id, Arc::new(event))).collect();
+        self.inbox.push_back(Job::Report(reports, answer));
         self.waiting.push_back(Waiting::Report(reported, answered));
     }
 }

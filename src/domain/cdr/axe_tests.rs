@@ -1,5 +1,6 @@
 //! What AXE adds: calls that wait for an extension, and whom A can call back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -75,7 +76,7 @@ fn call(mode: Mode, route: Route, events: Vec<CallEvent>) -> Call {
         basis: Basis::Asked,
         question: None,
     });
-    call.events = events;
+    call.events = events.into_iter().map(Arc::new).collect();
     call
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::super::call::{Basis, CallEvent, Decision};
 use super::super::customer::Mode;
 use super::super::number::CallingParty;
@@ -50,7 +52,7 @@ fn call(route: Option<Route>, stages: &[(Stage, u64)], sip: Option<u16>, by: Opt
     });
     for &(stage, secs) in stages {
         let ends = stage == Stage::Released;
-        call.events.push(CallEvent {
+        call.events.push(Arc::new(CallEvent {
             event_id: stage.as_str().into(),
             stage,
             at: at(secs),
@@ -61,7 +63,7 @@ fn call(route: Option<Route>, stages: &[(Stage, u64)], sip: Option<u16>, by: Opt
             sip: sip.filter(|_| ends),
             q850: None,
             by: by.filter(|_| ends),
-        });
+        }));
     }
     call
 }

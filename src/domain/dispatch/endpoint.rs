@@ -1,8 +1,10 @@
 //! One endpoint: what is due for it, and whether it has a place in a ring.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::gate::Right;
 use super::health::{Health, Lane, SUSPECT_WINDOW};

@@ -1,9 +1,11 @@
 //! Limits that endpoints share: one app's, one host's, one address's. An endpoint that finds one full waits at
 //! it, out of the ring, until a push through it ends: nothing is looked at again and again (delivery R5).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::endpoint::Turn;
 use super::limits::{Limits, without_reserve};
@@ -47,14 +49,14 @@ impl Gates {
     /// The first of these that has no room for one more push.
     pub(super) fn full<'k>(&self, keys: &'k Passed, right: Right, limits: &Limits) -> Option<&'k GateKey> {
         keys.iter().flatten().find(|key| {
-            let inside = self.0.get(key).map_or(0, |gate| gate.inside);
+            let inside = self.0.get(*key).map_or(0, |gate| gate.inside);
             !has_room(inside, limit_of(key, limits), right)
         })
     }
 
     /// How many pushes count against each of these limits, and the limit.
     pub(super) fn usage(&self, keys: &Passed, limits: &Limits) -> Vec<(usize, usize)> {
-        let inside = |key| self.0.get(key).map_or(0, |gate| gate.inside);
+        let inside = |key: &GateKey| self.0.get(key).map_or(0, |gate| gate.inside);
         keys.iter().flatten().map(|key| (inside(key), limit_of(key, limits))).collect()
     }
 

@@ -28,10 +28,12 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 pub use self::endpoint::Endpoint;
 pub use self::figures::LaneFigures;

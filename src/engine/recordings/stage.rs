@@ -1,6 +1,7 @@
 //! The ledger's part: which call a recording belongs to, under which key, and until when.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::domain::call::{Call, CallId, Stage};
 use crate::domain::customer::CustomerApp;
@@ -98,8 +99,7 @@ impl Ledger {
         let file =
             RecordingFile { key, call: call.key, app, bucket, bytes, seconds, stored_at: now, expires_at };
         draft.write(Write::Recording(Box::new(file)));
-        draft.write(Write::Call(Box::new(call.clone())));
-        draft.calls.insert(call.id.clone(), call);
+        draft.put_call(Arc::new(call), true);
         RecordingFate::Accepted(key, app)
     }
 
@@ -153,7 +153,6 @@ fn attach(mut call: Call, recording: Recording, fate: RecordingFate, draft: &mut
         return RecordingFate::Duplicate;
     }
     call.recording = Some(recording);
-    draft.write(Write::Call(Box::new(call.clone())));
-    draft.calls.insert(call.id.clone(), call);
+    draft.put_call(Arc::new(call), true);
     fate
 }

@@ -1,6 +1,7 @@
 //! What operators ask for, and what is forgotten.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::sample::{self, at, audit, axb, bound, cdr, delivery, key, number, unbound, x};
@@ -232,7 +233,7 @@ pub(crate) fn a_delivery_is_shown_with_its_attempts_and_its_body<P: Place>() {
         failure: None,
         ..sample::attempt()
     };
-    let again = Write::Attempt { delivery: delivered, attempt: Box::new(bare.clone()) };
+    let again = Write::Attempt { delivery: delivered, attempt: Arc::new(bare.clone()) };
     commit(&*store, vec![failure, success, again]);
     let found = store.delivery(key(1)).unwrap().unwrap();
     assert_eq!(found.row.delivery, delivered);

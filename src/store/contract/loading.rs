@@ -245,7 +245,7 @@ pub(crate) fn a_call_written_again_after_its_closing_stays_closed<P: Place>() {
     commit(&*store, sample::written(&call));
     commit(&*store, vec![sample::closed(&mut call, at(50))]);
     call.recording = recording;
-    commit(&*store, vec![Write::Call(Box::new(call.clone()))]);
+    commit(&*store, vec![Write::Call(Arc::new(call.clone()))]);
     assert_eq!(load(&*store).calls, [call]);
 }
 

@@ -302,7 +302,7 @@ pub(crate) fn call(n: u64) -> Call {
         basis: Basis::Asked,
         question: Some(Arc::new(attempt())),
     });
-    call.events = vec![event("e-2", Stage::Answered), bare_event("e-1")];
+    call.events = vec![event("e-2", Stage::Answered).into(), bare_event("e-1").into()];
     call.recording = Some(recording());
     call
 }
@@ -326,7 +326,7 @@ pub(crate) fn refused_call(n: u64, cause: RejectCause) -> Call {
 /// A call that nobody announced.
 pub(crate) fn unknown_call(n: u64) -> Call {
     let mut call = Call::new(key(n), call_id(n), format!("session-{n}").into());
-    call.events = vec![bare_event("e")];
+    call.events = vec![bare_event("e").into()];
     call
 }
 
@@ -362,9 +362,9 @@ pub(crate) fn written(call: &Call) -> Vec<Write> {
     let events = (0..).zip(&call.events).map(|(index, event)| Write::CallEvent {
         call: call.key,
         index,
-        event: Box::new(event.clone()),
+        event: Arc::clone(event),
     });
-    std::iter::once(Write::Call(Box::new(call.clone()))).chain(events).collect()
+    std::iter::once(Write::Call(Arc::new(call.clone()))).chain(events).collect()
 }
 
 /// Closes the call at that instant, in memory and as a write.
@@ -448,7 +448,7 @@ pub(crate) fn pushed(delivery: Delivery, succeeded: bool, retries: usize) -> (De
     let schedule = Schedule { offsets: vec![Duration::from_secs(60); retries], ..Schedule::default() };
     let after = delivery.pushed(succeeded, began, began.after(Duration::from_millis(250)), &schedule);
     let attempt = Attempt { at: began, ..attempt() };
-    (after, Write::Attempt { delivery: after, attempt: Box::new(attempt) })
+    (after, Write::Attempt { delivery: after, attempt: Arc::new(attempt) })
 }
 
 /// A push with every field set, but for its time.

@@ -3,13 +3,14 @@
 //! go through the search index.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::list::{Conditions, List, Unindexed};
 use super::load::{CALL, CLOSING, read_call, with_columns};
-use super::search::{Field, Index, Look};
+use super::search::{Field, Index, Look, hash_of};
 use super::sql::column_list;
 use super::sqlite::{Cells, gather};
 use crate::domain::call::{Call, Stage};
@@ -104,12 +105,13 @@ pub(super) fn calls<'f>(
 }
 
 /// What tells where a delivery stands, from its row `d`, its pending row `p`, its ended row `e` and the row `a` of
-/// its last push. The stage stands only in the body.
-const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushes, e.pushes), \
-                        coalesce(p.first_push_at, e.first_push_at), coalesce(p.due, e.due), \
+/// its last push, if that is not in `e`. With neither `p` nor `e` it is fresh. The stage stands only in the body.
+const DELIVERY: &str = "d.id, d.app, d.kind, d.call, d.session, coalesce(p.pushes, e.pushes, 0), \
+                        coalesce(p.first_push_at, e.first_push_at), coalesce(p.due, e.due, d.id >> 21), \
                         coalesce(e.state, 'pending'), e.ended_at, \
                         CASE WHEN d.kind = 'event' AND json_valid(CAST(d.body AS TEXT)) \
-                        THEN json_extract(CAST(d.body AS TEXT), '$.eventType') END, a.at, a.url, a.failure";
+                        THEN json_extract(CAST(d.body AS TEXT), '$.eventType') END, \
+                        coalesce(e.at, a.at), coalesce(e.url, a.url), iif(e.at IS NULL, a.failure, e.failure)";
 /// Joins the last push of a delivery `d`, if one was made.
 const LAST_PUSH: &str = "LEFT JOIN attempt a ON a.delivery = d.id \
                          AND a.n = (SELECT max(n) FROM attempt WHERE delivery = d.id)";
@@ -123,29 +125,46 @@ pub(super) fn look_for_deliveries(filter: &DeliveryFilter) -> Option<Look<'_>> {
     }
 }
 
-pub(super) fn deliveries<'f>(
+pub(super) fn deliveries(
+    db: &Connection,
+    index: Option<&Index<'_>>,
+    filter: &DeliveryFilter,
+    page: Page,
+) -> Result<Vec<DeliveryRow>, StoreError> {
+    // From the table that has the fewest rows of the state asked for.
+    match filter.state {
+        None => {
+            let all = "delivery d LEFT JOIN delivery_pending p ON p.id = d.id \
+                       LEFT JOIN delivery_ended e ON e.id = d.id";
+            deliveries_from(db, index, filter, page, (all, "d.id"))
+        }
+        Some(State::Delivered | State::Exhausted) => {
+            let ended = "delivery_ended e CROSS JOIN delivery d ON d.id = e.id \
+                         LEFT JOIN delivery_pending p ON p.id = e.id";
+            deliveries_from(db, index, filter, page, (ended, "e.id"))
+        }
+        Some(State::Pending) => {
+            let pending = "delivery_pending p CROSS JOIN delivery d ON d.id = p.id \
+                           LEFT JOIN delivery_ended e ON e.id = p.id";
+            let fresh = "delivery_fresh f CROSS JOIN delivery d ON d.id = f.id \
+                         LEFT JOIN delivery_pending p ON p.id = f.id LEFT JOIN delivery_ended e ON e.id = f.id";
+            let mut found = deliveries_from(db, index, filter, page, (pending, "p.id"))?;
+            found.extend(deliveries_from(db, index, filter, page, (fresh, "f.id"))?);
+            found.sort_by_key(|row| Reverse(row.delivery.id));
+            found.truncate(page.limit);
+            Ok(found)
+        }
+    }
+}
+
+/// Those from one table or join, with its key.
+fn deliveries_from<'f>(
     db: &Connection,
     index: Option<&Index<'_>>,
     filter: &'f DeliveryFilter,
     page: Page,
+    (from, key): (&str, &'static str),
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    // From the table that has the fewest rows of the state asked for.
-    let (from, key) = match filter.state {
-        None => (
-            "delivery d LEFT JOIN delivery_pending p ON p.id = d.id LEFT JOIN delivery_ended e ON e.id = d.id",
-            "d.id",
-        ),
-        Some(State::Pending) => (
-            "delivery_pending p CROSS JOIN delivery d ON d.id = p.id \
-             LEFT JOIN delivery_ended e ON e.id = p.id",
-            "p.id",
-        ),
-        Some(State::Delivered | State::Exhausted) => (
-            "delivery_ended e CROSS JOIN delivery d ON d.id = e.id \
-             LEFT JOIN delivery_pending p ON p.id = e.id",
-            "e.id",
-        ),
-    };
     let list = List {
         select: &format!("SELECT {DELIVERY} FROM {from} {LAST_PUSH}"),
         key,
@@ -207,8 +226,13 @@ pub(super) fn delivery(db: &Connection, id: RowKey) -> Result<Option<DeliveryDet
         "SELECT {} FROM attempt WHERE delivery = ?1 ORDER BY n",
         column_list("", AttemptColumns::NAMES)
     );
-    let attempts =
-        gather(db, &sql, [key], |cells| Ok(AttemptColumns::read(|| cells.take())?.into_attempt()))?;
+    let read = |cells: &mut Cells<'_>| Ok(AttemptColumns::read(|| cells.take())?.into_attempt());
+    let mut attempts = gather(db, &sql, [key.clone()], read)?;
+    let last = format!(
+        "SELECT {} FROM delivery_ended WHERE id = ?1 AND at IS NOT NULL",
+        column_list("", AttemptColumns::NAMES)
+    );
+    attempts.extend(gather(db, &last, [key], read)?);
     Ok(Some(DeliveryDetail { row, attempts, body }))
 }
 
@@ -307,5 +331,5 @@ fn by_value<'v>(field: Field, value: Option<&'v impl Column<'v>>) -> Option<Look
 }
 
 fn by_text(field: Field, text: Option<&str>) -> Option<Look<'_>> {
-    text.map(|text| Look { field, value: Value::Text(text.into()) })
+    text.map(|text| Look { field, value: Value::Int(hash_of(text)) })
 }

@@ -1,5 +1,7 @@
 //! What start-up reads, in the order in which it is promised.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::replays;
@@ -111,20 +113,21 @@ pub(super) fn read_call(db: &Connection, cells: &mut Cells<'_>) -> Result<Call, 
     Ok(call)
 }
 
-fn events(db: &Connection, call: RowKey) -> Result<Vec<CallEvent>, StoreError> {
+fn events(db: &Connection, call: RowKey) -> Result<Vec<Arc<CallEvent>>, StoreError> {
     let sql =
         format!("SELECT {} FROM call_event WHERE call = ?1 ORDER BY n", column_list("", EventColumns::NAMES));
     let mut events = Vec::new();
     for_each(db, &sql, [Value::Int(key_or_beyond(call))], |cells| {
-        events.push(EventColumns::read(|| cells.take())?.into_event());
+        events.push(Arc::new(EventColumns::read(|| cells.take())?.into_event()));
         Ok(())
     })?;
     Ok(events)
 }
 
-/// Reads the small rows only, not the bodies: there may be a million.
+/// Reads the small rows only, not the bodies: there may be a million. The fresh ones are some thousands at most.
 fn load_deliveries(db: &Connection, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
-    let sql = "SELECT id, app, kind, call, pushes, first_push_at, due FROM delivery_pending ORDER BY id";
+    let sql = "SELECT id, app, kind, call, pushes, first_push_at, due FROM delivery_pending UNION ALL \
+               SELECT id, app, kind, call, 0, NULL, id >> 21 FROM delivery_fresh ORDER BY id";
     for_each(db, sql, [], |cells| {
         sink(Loaded::Delivery(Delivery {
             id: cells.column("delivery_pending.id")?,

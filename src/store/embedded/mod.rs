@@ -8,6 +8,7 @@
 
 mod directory;
 mod find;
+mod fresh;
 mod list;
 mod load;
 mod notices;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use tracing::warn;
 
+use self::fresh::Fresh;
 use self::pool::ReadPool;
 use self::search::Search;
 use super::query::{
@@ -60,16 +62,37 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-6.sql"),
     include_str!("schema-7.sql"),
     include_str!("schema-8.sql"),
+    include_str!("schema-9.sql"),
 ];
 
 /// SQLite in a directory that this process owns.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     search: Search,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     readers: ReadPool,
     /// Held for its lock; closed last.
     _lock: File,
+}
+
+/// The connection that writes, and what it knows of what it has written.
+#[derive(Debug)]
+struct Writer {
+    db: Connection,
+    fresh: Fresh,
+}
+
+impl Writer {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let fresh = &self.fresh;
+        let changes = sqlite::in_transaction(&mut self.db, |db| {
+            let mut changes = fresh.begin();
+            batch.writes.iter().try_for_each(|write| write::apply(db, write, &mut changes))?;
+            changes.finish(db)
+        })?;
+        self.fresh.committed(changes);
+        Ok(())
+    }
 }
 
 impl EmbeddedStore {
@@ -81,14 +104,16 @@ impl EmbeddedStore {
         let lock = directory::take(dir)?;
         let path = dir.join(MAIN_FILE);
         directory::make_file(&path)?;
-        let mut writer = sqlite::open_for_writing(&path)?;
-        sqlite::migrate(&mut writer, MIGRATIONS)?;
-        writer.execute(
+        let mut db = sqlite::open_for_writing(&path)?;
+        sqlite::migrate(&mut db, MIGRATIONS)?;
+        db.execute(
             "INSERT INTO meta (name, value) VALUES ('secret', ?1) ON CONFLICT (name) DO NOTHING",
             [&secret_if_new[..]],
         )?;
         let search = Search::start(&dir.join(SEARCH_FILE), &path)?;
-        Ok(Self { search, writer: Mutex::new(writer), readers: ReadPool::new(&path), _lock: lock })
+        let fresh = Fresh::read(&db)?;
+        let writer = Mutex::new(Writer { db, fresh });
+        Ok(Self { search, writer, readers: ReadPool::new(&path), _lock: lock })
     }
 
     /// When the oldest row was made that is not in the search index yet, if there is one. Searches find such
@@ -97,7 +122,7 @@ impl EmbeddedStore {
         self.search.lags_since(&self.readers)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
         // A panic in the middle of a transaction has taken the transaction back; the connection is as good as new.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +131,7 @@ impl EmbeddedStore {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         // Only to make the next start quicker: what is still in the log is as durable as in the file.
-        let _ = self.writer().execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+        let _ = self.writer().db.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
     }
 }
 
@@ -116,6 +141,10 @@ impl Store for EmbeddedStore {
     }
 
     fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
+        // Nobody knows what came of a commit before this; what is stored is what counts.
+        let mut writer = self.writer();
+        writer.fresh = Fresh::read(&writer.db)?;
+        drop(writer);
         self.readers.read(|db| load::load(db, from, sink))
     }
 
@@ -127,9 +156,7 @@ impl Store for EmbeddedStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let outcome = sqlite::in_transaction(&mut self.writer(), |db| {
-            batch.writes.iter().try_for_each(|write| write::apply(db, write))
-        });
+        let outcome = self.writer().commit(batch);
         self.search.committed(batch); // whatever the outcome: telling it too much only costs it some work
         outcome
     }
@@ -208,7 +235,8 @@ impl Store for EmbeddedStore {
     }
 
     fn forget_older(&self, than: Retention, limit: usize) -> Result<usize, StoreError> {
-        let gone = sqlite::in_transaction(&mut self.writer(), |db| retention::forget_older(db, than, limit))?;
+        let gone =
+            sqlite::in_transaction(&mut self.writer().db, |db| retention::forget_older(db, than, limit))?;
         // Entries of rows that are gone lead nowhere, so whole days can wait for the longest retention.
         let longest = than.cdrs_before.min(than.notices_before).min(than.exhausted_before);
         if let Err(err) = self.search.forget_before(longest) {
@@ -220,7 +248,7 @@ impl Store for EmbeddedStore {
     /// Reads, and writes one row that nobody needs: a full disk only shows when something is written.
     fn ping(&self) -> Result<(), StoreError> {
         self.readers.read(load::secret)?;
-        sqlite::in_transaction(&mut self.writer(), |db| {
+        sqlite::in_transaction(&mut self.writer().db, |db| {
             let sql = "INSERT INTO meta (name, value) VALUES ('probe', x'01') \
                        ON CONFLICT (name) DO UPDATE SET value = excluded.value";
             db.execute(sql, [])?;

@@ -18,6 +18,8 @@ pub(super) struct WriteSql {
     pub(super) event: String,
     pub(super) cdr: String,
     pub(super) attempt: String,
+    pub(super) attempt_of_ended: String,
+    pub(super) delivery_ended: String,
     pub(super) replay: String,
     pub(super) operation: String,
     pub(super) tone: String,
@@ -46,6 +48,16 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
          VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE delivery = ?1), {values})",
         columns = column_list("", AttemptColumns::NAMES),
         values = parameters(2, AttemptColumns::NAMES.len()),
+    ),
+    attempt_of_ended: format!(
+        "INSERT INTO attempt (delivery, n, {columns}) \
+         SELECT id, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE delivery = ?1), {columns} \
+         FROM delivery_ended WHERE id = ?1 AND at IS NOT NULL",
+        columns = column_list("", AttemptColumns::NAMES),
+    ),
+    delivery_ended: put(
+        "delivery_ended",
+        &[&["id", "pushes", "first_push_at", "due", "state", "ended_at"], AttemptColumns::NAMES].concat(),
     ),
     replay: put("replay", ReplayColumns::NAMES),
     operation: insert("binding_operation", OperationColumns::NAMES),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{EmbeddedStore, MAIN_FILE};
+use super::{EmbeddedStore, MAIN_FILE, MIGRATIONS};
 use crate::domain::call::Call;
 use crate::domain::cdr_file::Day;
 use crate::domain::delivery::NoticeKind;
@@ -259,6 +259,41 @@ fn pending_deliveries_of_a_store_of_version_1_are_still_pending() {
 }
 
 #[test]
+fn the_pushes_of_a_delivery_that_ended_in_version_6_are_shown_and_stay_when_it_is_made_pending_again() {
+    let dir = TempDir::fresh();
+    let db = Connection::open(dir.path().join(MAIN_FILE)).unwrap();
+    for migration in &MIGRATIONS[..6] {
+        db.execute_batch(migration).unwrap();
+    }
+    let queued = sample::delivery(10, 1, NoticeKind::Cdr);
+    let (id, first, second) = (queued.id.get(), sample::at(11).millis(), sample::at(99).millis());
+    db.execute_batch(&format!(
+        "INSERT INTO delivery VALUES ({id}, 1, 'cdr', {}, NULL, x'7b7d');
+         INSERT INTO attempt VALUES ({id}, 1, {first}, 'http://a/', NULL, 500, 3, NULL, x'', 'answered 500');
+         INSERT INTO attempt VALUES ({id}, 2, {second}, 'http://b/', NULL, 200, 4, NULL, x'', NULL);
+         INSERT INTO delivery_ended VALUES ({id}, 2, {first}, {second}, 'delivered', {second});
+         PRAGMA user_version = 6;",
+        queued.call.unwrap().get()
+    ))
+    .unwrap();
+    drop(db);
+    let store = open(&dir);
+    let urls = || -> (Vec<String>, String) {
+        let found = store.delivery(queued.id).unwrap().unwrap();
+        let all = found.attempts.iter().map(|attempt| attempt.url.to_string()).collect();
+        (all, found.row.last_push.unwrap().url.into())
+    };
+    assert_eq!(urls(), (vec!["http://a/".into(), "http://b/".into()], "http://b/".into()));
+    let again = store.delivery(queued.id).unwrap().unwrap().row.delivery.again(sample::at(200));
+    store.commit(&Batch { writes: vec![Write::Redeliver(again)] }).unwrap();
+    let (delivered, push) = sample::pushed(again, true, 0);
+    store.commit(&Batch { writes: vec![push] }).unwrap();
+    let third = sample::attempt().url.to_string();
+    assert_eq!(urls(), (vec!["http://a/".into(), "http://b/".into(), third.clone()], third));
+    assert_eq!(store.delivery(queued.id).unwrap().unwrap().row.delivery, delivered);
+}
+
+#[test]
 fn a_file_that_is_no_database_is_called_corrupt() {
     let dir = TempDir::fresh();
     fs::write(dir.path().join(MAIN_FILE), "no database ".repeat(500)).unwrap();
@@ -349,7 +384,7 @@ fn when_the_disk_is_full_nothing_of_the_batch_is_written_and_later_it_works() {
     let dir = TempDir::fresh();
     let store = open(&dir);
     store.commit(&bind(1)).unwrap();
-    let pages_max = |pages: i64| store.writer().pragma_update(None, "max_page_count", pages).unwrap();
+    let pages_max = |pages: i64| store.writer().db.pragma_update(None, "max_page_count", pages).unwrap();
     pages_max(1); // SQLite takes the present size when that is more
     let large = Batch { writes: (2..2_000).flat_map(|n| bind(n).writes).collect() };
     let refusal = store.commit(&large).unwrap_err();

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::fresh::{FreshChanges, is_fresh};
 use super::recordings;
 use super::replays;
 use super::sql::WRITE;
@@ -20,7 +21,7 @@ use crate::store::row::{
 use crate::store::{Attempt, StoreError, Write};
 
 /// Carries out one write inside the open transaction.
-pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
+pub(super) fn apply(db: &Connection, write: &Write, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
     match write {
         Write::App(app) => execute(db, &WRITE.app, AppColumns::from(&**app).values()?)?,
         Write::Number(number) => execute(db, &WRITE.number, NumberColumns::from(number).values()?)?,
@@ -37,13 +38,10 @@ pub(super) fn apply(db: &Connection, write: &Write) -> Result<(), StoreError> {
         Write::CallClosed { call, closed, x } => return close_call(db, *call, *closed, *x),
         Write::Cdr(cdr) => execute(db, &WRITE.cdr, CdrColumns::from(&**cdr).values()?)?,
         Write::Delivery { delivery, session, body } => {
-            return add_delivery(db, delivery, session.as_deref(), body);
+            return add_delivery(db, delivery, session.as_deref(), body, fresh);
         }
-        Write::Attempt { delivery, attempt } => return add_attempt(db, delivery, attempt),
-        Write::Redeliver(delivery) => {
-            execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [cell(&delivery.id, "delivery.id")?])?;
-            return put_standing(db, delivery, delivery.due);
-        }
+        Write::Attempt { delivery, attempt } => return add_attempt(db, delivery, attempt, fresh),
+        Write::Redeliver(delivery) => return begin_again(db, delivery, fresh),
         Write::Replay(replay) => return replays::put(db, replay),
         Write::Selected { replay, deliveries } => return replays::select(db, *replay, deliveries),
         Write::Recording(file) => return recordings::add(db, file),
@@ -157,6 +155,7 @@ fn add_delivery(
     delivery: &Delivery,
     session: Option<&str>,
     body: &[u8],
+    fresh: &mut FreshChanges<'_>,
 ) -> Result<(), StoreError> {
     let session = session.map_or(Value::Null, |session| Value::Text(session.into()));
     execute(
@@ -171,48 +170,71 @@ fn add_delivery(
             Value::Bytes(body.into()),
         ],
     )?;
-    put_standing(db, delivery, delivery.due)
+    if is_fresh(delivery) {
+        fresh.queued(delivery.id);
+        return Ok(());
+    }
+    put_pending(db, delivery, fresh)
 }
 
-fn add_attempt(db: &Connection, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
-    let columns = AttemptColumns::from(attempt);
-    let values = [cell(&delivery.id, "delivery.id")?].into_iter().chain(columns.values()?);
-    execute(db, &WRITE.attempt, values)?;
-    let ended_at = attempt.at.after(std::time::Duration::from_millis(attempt.took_ms.into()));
-    put_standing(db, delivery, ended_at)
-}
-
-/// Notes where a delivery stands: among the pending ones, or among the ended ones with `ended_at`.
-fn put_standing(db: &Connection, delivery: &Delivery, ended_at: Timestamp) -> Result<(), StoreError> {
+/// The record of a push: the last one of a delivery stands in the row that says how it ended.
+fn add_attempt(
+    db: &Connection,
+    delivery: &Delivery,
+    attempt: &Attempt,
+    fresh: &mut FreshChanges<'_>,
+) -> Result<(), StoreError> {
     let id = cell(&delivery.id, "delivery.id")?;
-    let standing = [
-        id.clone(),
+    let columns = AttemptColumns::from(attempt);
+    if delivery.state == State::Pending {
+        execute(db, &WRITE.attempt, std::iter::once(id).chain(columns.values()?))?;
+        return put_pending(db, delivery, fresh);
+    }
+    if !fresh.noted(delivery.id) {
+        execute(db, "DELETE FROM delivery_pending WHERE id = ?1", [id.clone()])?;
+        execute(db, &WRITE.attempt_of_ended, [id.clone()])?;
+    }
+    let ended_at = attempt.at.after(std::time::Duration::from_millis(attempt.took_ms.into()));
+    let ending = [
+        id,
         cell(&delivery.pushes, "delivery.pushes")?,
         cell(&delivery.first_push_at, "delivery.first_push_at")?,
         cell(&delivery.due, "delivery.due")?,
+        cell(&delivery.state, "delivery_ended.state")?,
+        cell(&ended_at, "delivery_ended.ended_at")?,
     ];
-    if delivery.state == State::Pending {
-        let what = [
+    execute(db, &WRITE.delivery_ended, ending.into_iter().chain(columns.values()?))?;
+    Ok(())
+}
+
+/// What had ended is pending again. Its last push is one of those before the last now.
+fn begin_again(db: &Connection, delivery: &Delivery, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
+    let id = cell(&delivery.id, "delivery.id")?;
+    execute(db, &WRITE.attempt_of_ended, [id.clone()])?;
+    execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [id])?;
+    put_pending(db, delivery, fresh)
+}
+
+/// Notes where a delivery stands among the pending ones.
+fn put_pending(db: &Connection, delivery: &Delivery, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
+    fresh.noted(delivery.id);
+    // What it is about stays as it was when it was queued.
+    let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due, app, kind, call) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+               ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
+               first_push_at = excluded.first_push_at, due = excluded.due";
+    execute(
+        db,
+        sql,
+        [
+            cell(&delivery.id, "delivery.id")?,
+            cell(&delivery.pushes, "delivery.pushes")?,
+            cell(&delivery.first_push_at, "delivery.first_push_at")?,
+            cell(&delivery.due, "delivery.due")?,
             cell(&delivery.app, "delivery.app")?,
             cell(&delivery.kind, "delivery.kind")?,
             cell(&delivery.call, "delivery.call")?,
-        ];
-        // What it is about stays as it was when it was queued.
-        let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due, app, kind, call) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-                   ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
-                   first_push_at = excluded.first_push_at, due = excluded.due";
-        execute(db, sql, standing.into_iter().chain(what))?;
-        return Ok(());
-    }
-    execute(db, "DELETE FROM delivery_pending WHERE id = ?1", [id])?;
-    let ending =
-        [cell(&delivery.state, "delivery_ended.state")?, cell(&ended_at, "delivery_ended.ended_at")?];
-    let sql = "INSERT INTO delivery_ended (id, pushes, first_push_at, due, state, ended_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-               ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
-               first_push_at = excluded.first_push_at, due = excluded.due, state = excluded.state, \
-               ended_at = excluded.ended_at";
-    execute(db, sql, standing.into_iter().chain(ending))?;
+        ],
+    )?;
     Ok(())
 }

@@ -255,7 +255,7 @@ pub(crate) struct QuestionDocument {
     #[serde(default)]
     status: Option<u16>,
     took_ms: u32,
-    timings: Vec<(Box<str>, u32)>,
+    timings: Vec<(Cow<'static, str>, u32)>,
     /// In Base64: it need not be a text.
     answer: String,
     #[serde(default)]

@@ -17,7 +17,7 @@ columns! {
         address: Option<Cow<'r, str>>,
         status: Option<u16>,
         took_ms: u32,
-        timings: Option<Json<Vec<(Box<str>, u32)>>>,
+        timings: Option<Json<Vec<(Cow<'static, str>, u32)>>>,
         answer: Cow<'r, [u8]>,
         failure: Option<Cow<'r, str>>,
     }

@@ -236,7 +236,7 @@ fn question() -> impl Strategy<Value = Attempt> {
             address,
             status,
             took_ms,
-            timings,
+            timings: timings.into_iter().map(|(name, ms)| (String::from(name).into(), ms)).collect(),
             answer: answer.into(),
             failure,
         },

@@ -139,7 +139,7 @@ impl CallDetail {
                 .as_ref()
                 .and_then(|decision| decision.question.as_deref())
                 .map(|question| question.clone().into()),
-            events: call.events.iter().map(event).collect(),
+            events: call.events.iter().map(|one| event(one)).collect(),
             recording: call.recording.as_ref().map(recording),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) struct Reported {
     pub(super) call: String,
-    pub(super) event: CallEvent,
+    pub(super) event: Arc<CallEvent>,
     pub(super) body: Value,
     /// 503 for the request that is refused on purpose.
     pub(super) status: u16,

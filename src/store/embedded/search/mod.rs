@@ -13,6 +13,7 @@ mod mover;
 #[cfg(test)]
 mod tests;
 
+use std::hash::Hasher as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -21,6 +22,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use siphasher::sip::SipHasher13;
 use tracing::{error, warn};
 
 use self::frontier::{Frontier, Source};
@@ -44,14 +46,23 @@ pub(super) enum Field {
     CdrX = 1,
     CdrParty = 2,
     CdrSubscription = 3,
-    CdrSession = 4,
-    DeliverySession = 5,
     CallX = 6,
-    CallSession = 7,
     EndedX = 8,
     EndedParty = 9,
     EndedBinding = 10,
     DeliveryApp = 11,
+    // 4, 5 and 7 were these three before their values were hashes.
+    CdrSession = 12,
+    DeliverySession = 13,
+    CallSession = 14,
+}
+
+/// What stands for a text in the index. Texts that share one are told apart by the rows they lead to, which are
+/// compared with what is looked for.
+pub(super) fn hash_of(text: &str) -> i64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(text.as_bytes());
+    hasher.finish().cast_signed()
 }
 
 impl Field {
@@ -107,13 +118,16 @@ impl Search {
 
     /// Notes what a batch has made visible. To be called after its commit and before anybody is told.
     pub(super) fn committed(&self, batch: &Batch) {
-        for write in &batch.writes {
-            match write {
-                Write::Cdr(cdr) => self.frontier.committed(Source::Cdr, key_or_beyond(cdr.id)),
-                Write::Delivery { delivery, .. } => {
-                    self.frontier.committed(Source::Delivery, key_or_beyond(delivery.id));
-                }
-                _ => {} // the keys of the others are drawn inside the commit, so they come in order
+        let lowest = |key_of: fn(&Write) -> Option<RowKey>| batch.writes.iter().filter_map(key_of).min();
+        // The keys of the other sources are drawn inside the commit, so they come in order.
+        let cdr = lowest(|write| if let Write::Cdr(cdr) = write { Some(cdr.id) } else { None });
+        let delivery =
+            lowest(
+                |write| if let Write::Delivery { delivery, .. } = write { Some(delivery.id) } else { None },
+            );
+        for (source, key) in [(Source::Cdr, cdr), (Source::Delivery, delivery)] {
+            if let Some(key) = key {
+                self.frontier.committed(source, key_or_beyond(key));
             }
         }
     }

@@ -23,7 +23,8 @@ pub(super) const ROWS_MAX: usize = 20_000;
 /// shortly before a crash are met again within it; moving a row twice changes nothing.
 const OVERLAP: Duration = Duration::from_secs(600);
 /// The numbered versions of the index's schema.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 impl Source {
     const fn name(self) -> &'static str {
@@ -91,14 +92,8 @@ pub(super) struct Mover {
 struct Entry {
     day: i64,
     field: i64,
-    value: Found,
+    value: i64,
     id: i64,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Found {
-    Int(i64),
-    Text(Box<str>),
 }
 
 impl Mover {
@@ -196,12 +191,12 @@ fn gather_entries(source: Source, cells: &mut Cells<'_>, entries: &mut Vec<Entry
     for &field in source.fields() {
         let field = field as i64;
         match cells.take()? {
-            Value::Int(int) if int > 0 => entries.push(Entry { day, field, value: Found::Int(int), id }),
+            Value::Int(value) if value > 0 => entries.push(Entry { day, field, value, id }),
             // A push of several CDRs names the sessions of all of them, with blanks between.
             Value::Text(text) => entries.extend(text.split(' ').map(|text| Entry {
                 day,
                 field,
-                value: Found::Text(text.into()),
+                value: super::hash_of(text),
                 id,
             })),
             _ => {} // absent, or a caller without a number
@@ -220,11 +215,7 @@ fn store(index: &Connection, entries: Vec<Entry>) -> Result<(), StoreError> {
             let table = make_day(index, entry.day)?;
             insert = format!("INSERT OR IGNORE INTO {table} (field, value, id) VALUES (?1, ?2, ?3)");
         }
-        let value = match &entry.value {
-            Found::Int(int) => Value::Int(*int),
-            Found::Text(text) => Value::Text((&**text).into()),
-        };
-        execute(index, &insert, [Value::Int(entry.field), value, Value::Int(entry.id)])?;
+        execute(index, &insert, [entry.field, entry.value, entry.id].map(Value::Int))?;
     }
     Ok(())
 }
