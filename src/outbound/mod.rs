@@ -258,7 +258,8 @@ impl Shared {
         let retry_after = retry_after(response.headers(), now);
         let limits = seen.limits;
         let deadline = seen.began + limits.timeout;
-        let (answer, read_to_end) = limits.read_answer(response.into_body(), deadline).await;
+        let reading = limits.read_answer(response.into_body(), deadline);
+        let (answer, read_to_end) = connection.until(reading).await;
         // A connection that is not kept is dropped, and closes with whatever the receiver still sends.
         if read_to_end && connection.is_ready_before(deadline.min(Instant::now() + limits.ready_max)).await {
             self.keeper.put(place, connection, born);

@@ -53,13 +53,13 @@ impl<P: Clone + Eq + Hash, C> Pool<P, C> {
         &mut self,
         place: &P,
         now: Instant,
-        usable: impl Fn(&C) -> bool,
+        usable: impl Fn(&mut C) -> bool,
     ) -> Option<(C, Instant)> {
         loop {
             let &newest = self.by_place.get(place)?.back()?;
-            let Idle { connection, born, since, .. } = self.remove(newest);
+            let Idle { mut connection, born, since, .. } = self.remove(newest);
             let in_time = now < since + self.limits.idle && now < born + self.limits.age;
-            if in_time && usable(&connection) {
+            if in_time && usable(&mut connection) {
                 return Some((connection, born));
             }
         }
@@ -170,7 +170,7 @@ mod tests {
         let (mut pool, now) = (pool(), Instant::now());
         pool.put("a", 1, now, now);
         pool.put("a", 2, now, now);
-        assert_eq!(pool.take(&"a", now, |&connection| connection != 2), Some((1, now)));
+        assert_eq!(pool.take(&"a", now, |connection| *connection != 2), Some((1, now)));
         assert_eq!(pool.len(), 0);
     }
 

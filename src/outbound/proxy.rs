@@ -72,8 +72,8 @@ impl EgressProxy {
         let mut builder = http1::Builder::new();
         builder.title_case_headers(true).max_buf_size(super::HEAD_MAX);
         let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let _driver = Driver::spawn(connection.with_upgrades());
-        let answer = sender.send_request(self.request(target)).await.map_err(broken)?;
+        let mut driver = Driver::of(connection.with_upgrades());
+        let answer = driver.until(sender.send_request(self.request(target))).await.map_err(broken)?;
         match answer.status().as_u16() {
             200..=299 => {}
             status @ (502..=504) => {
@@ -82,7 +82,7 @@ impl EgressProxy {
             }
             status => return Err(self.fault(format!("answered {status} to CONNECT {target}"))),
         }
-        let upgraded = hyper::upgrade::on(answer).await.map_err(broken)?;
+        let upgraded = driver.until(hyper::upgrade::on(answer)).await.map_err(broken)?;
         let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("the stream is the one put in above");
         // Receivers wait for us to speak first; what comes before is not from one.
         if parts.read_buf.is_empty() {
