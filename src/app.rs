@@ -325,7 +325,7 @@ fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Runni
         },
         schedule: config.callback.schedule.clone(),
         push_limits: push_limits(&config.callback),
-        call_questions: question_limits(&config.callback),
+        questions: question_limits(&config.callback),
         areas: area_table(config.allocation.area_table.as_deref())?,
         cdr_files: cdr_files(config, &remote)?,
     };

@@ -43,6 +43,12 @@ pub struct Metrics {
     pub events: IntCounterVec,
     /// CDRs made, by `end`: reported or swept.
     pub cdrs: IntCounterVec,
+    /// Short messages decided about, by `decision`: forward, or why it was dropped.
+    pub messages: IntCounterVec,
+    /// Short messages that ended, by `result` (sendResult).
+    pub message_results: IntCounterVec,
+    /// Short messages whose result is awaited.
+    pub messages_open: IntGauge,
     /// Orders to the switch to end a call, by `outcome`: ending, ended, failed.
     pub call_stops: IntCounterVec,
     /// Recordings, by `fate`: kept, short, refused, expired, failed.
@@ -131,6 +137,13 @@ impl Metrics {
             routes: counters("privnum_routes_total", "Route answers.", &["answer"]),
             events: counters("privnum_events_total", "Switch events.", &["fate"]),
             cdrs: counters("privnum_cdrs_total", "CDRs made.", &["end"]),
+            messages: counters("privnum_messages_total", "Short messages decided about.", &["decision"]),
+            message_results: counters(
+                "privnum_message_results_total",
+                "Short messages that ended.",
+                &["result"],
+            ),
+            messages_open: gauge("privnum_messages_open", "Short messages whose result is awaited."),
             call_stops: counters("privnum_call_stops_total", "Orders to end a call.", &["outcome"]),
             recordings: counters("privnum_recordings_total", "Recordings by fate.", &["fate"]),
             pushes: counters("privnum_pushes_total", "Pushes made.", &["outcome"]),

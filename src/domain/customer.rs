@@ -95,9 +95,9 @@ pub struct CallbackUrls {
     pub call_status: Option<Box<str>>,
     /// CDRs (呼叫话单接收地址).
     pub cdr: Option<Box<str>>,
-    /// SMS results. Kept for the operator; this version relays no SMS.
+    /// What became of short messages (短信通知地址).
     pub sms_notify: Option<Box<str>>,
-    /// SMS questions. Kept for the operator; this version relays no SMS.
+    /// What to do with short messages (短信控制地址).
     pub sms_control: Option<Box<str>>,
     /// X-number status; when absent those notices go to `call_status` (callbacks 7).
     pub number_status: Option<Box<str>>,
@@ -189,6 +189,8 @@ pub struct CustomerApp {
     pub recording: bool,
     /// Whether short messages are part of the service.
     pub sms: bool,
+    /// Whether it may read the text of short messages (`smsContent`).
+    pub sms_content: bool,
     /// Where its notices go.
     pub urls: CallbackUrls,
     /// Whether X-number status notices are pushed at all.
@@ -239,6 +241,7 @@ impl CustomerApp {
             ip_whitelist: IpWhitelist::default(),
             recording: false,
             sms: false,
+            sms_content: false,
             urls: CallbackUrls::default(),
             push_number_status: false,
             extension_digits: EXTENSION_DIGITS_DEFAULT,

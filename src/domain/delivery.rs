@@ -20,11 +20,13 @@ pub enum NoticeKind {
     Cdr,
     /// A change of X-number status.
     NumberStatus,
+    /// What became of a short message.
+    Sms,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Event, Self::Cdr, Self::NumberStatus];
+    pub const ALL: [Self; 4] = [Self::Event, Self::Cdr, Self::NumberStatus, Self::Sms];
 
     /// The word in the store and the operator API.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl NoticeKind {
             Self::Event => "event",
             Self::Cdr => "cdr",
             Self::NumberStatus => "numStatus",
+            Self::Sms => "sms",
         }
     }
 

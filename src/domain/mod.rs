@@ -36,6 +36,9 @@ pub mod recording;
 pub mod release;
 pub mod route;
 
+// Short messages.
+pub mod sms;
+
 // Telling the customer.
 pub mod attempt;
 pub mod backoff;

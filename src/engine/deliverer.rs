@@ -219,6 +219,7 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
         NoticeKind::Event => urls.call_status.as_deref(),
         NoticeKind::Cdr => urls.cdr.as_deref(),
         NoticeKind::NumberStatus => urls.number_status.as_deref().or(urls.call_status.as_deref()),
+        NoticeKind::Sms => urls.sms_notify.as_deref(),
     }
 }
 

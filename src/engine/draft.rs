@@ -10,6 +10,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::XNumber;
 use crate::domain::replay::Replay;
+use crate::domain::sms::{Message, MessageId};
 use crate::domain::time::Timestamp;
 use crate::domain::tone::{Tone, ToneName};
 use crate::store::{Batch, Write};
@@ -27,6 +28,8 @@ pub struct Draft {
     changed_calls: Vec<CallId>,
     /// What the deliveries that it queues will push.
     pub bodies: Vec<(RowKey, Arc<[u8]>)>,
+    /// Short messages as the batch leaves them.
+    pub messages: HashMap<MessageId, Arc<Message>>,
     /// Deliveries of which the batch records a push.
     pub settled: HashSet<RowKey>,
     /// Deliveries that were taken out of the queue to be queued again otherwise: back with them if it fails.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::messages::{Handed, Sending};
 use super::tones::ToneChange;
 use crate::domain::call::{CallEvent, CallId};
 use crate::domain::cdr_file::Day;
@@ -17,6 +18,7 @@ use crate::domain::recording::{Recording, RecordingFile};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OPEN_MAX, Replay, Selected, Selection};
 use crate::domain::setting::AppChange;
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::store::Attempt;
 
@@ -27,6 +29,10 @@ pub enum Job {
     Command(AppCommand, Option<Who>, Answer<Result<Done, Refusal>>),
     /// Reports of the switch; all or none become durable.
     Report(Vec<(CallId, Arc<CallEvent>)>, Answer<ReportCount>),
+    /// A short message is to be decided about; answered with the message as it was decided, now or before.
+    Message(Box<Handed>, Answer<Arc<Message>>),
+    /// The switch has sent a short message on, or tried to.
+    MessageSent(Box<Sending>, Answer<ResultFate>),
     /// A step of a recording.
     Recording(Box<RecordingStep>, Answer<RecordingFate>),
     /// A change of settings.
@@ -74,6 +80,17 @@ pub struct ReportCount {
     pub duplicates: usize,
     /// Kept, but of a call that is not known (yet).
     pub parked: usize,
+}
+
+/// What became of the report how a message was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultFate {
+    /// It ends the message.
+    Accepted,
+    /// The message had ended before.
+    Duplicate,
+    /// No message is known by this smsIdentifier, or there is no usable result.
+    Unknown,
 }
 
 /// What an operator wants of a replay.

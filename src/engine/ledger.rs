@@ -10,7 +10,9 @@ use tracing::{error, info, warn};
 
 use super::Shared;
 use super::draft::{Draft, Effect};
-use super::job::{Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, SettingFault, Unserved, Who};
+use super::job::{
+    Job, NumberFault, RecordingFate, ReplayRefusal, ReportCount, ResultFate, SettingFault, Unserved, Who,
+};
 use super::load::{LoadedRest, Progress, load};
 use super::reports::{Reports, RetentionDays};
 use crate::clock::{JumpWatch, Stopwatch};
@@ -24,6 +26,7 @@ use crate::domain::dispatch::Endpoint;
 use crate::domain::operation::{Actor, BindingOperation};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{OpenReplays, Replay};
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::logging::Seldom;
 use crate::registry::Staging;
@@ -86,6 +89,8 @@ pub struct Timetable {
 enum Outcome {
     Command(Result<Done, Refusal>),
     Reported(ReportCount),
+    Message(Arc<Message>),
+    MessageSent(ResultFate),
     Recording(RecordingFate),
     Setting(Result<Vec<NumberFault>, SettingFault>),
     ChangedApp(Arc<CustomerApp>),
@@ -257,6 +262,8 @@ impl Ledger {
                 Outcome::ChangedApp(self.stage_app_change(*no, change, who, draft, now))
             }
             Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
+            Job::Message(message, _) => Outcome::Message(self.stage_message(message, draft, now)),
+            Job::MessageSent(sending, _) => Outcome::MessageSent(self.stage_sending(sending, draft, now)),
             Job::Recording(step, _) => Outcome::Recording(self.stage_recording(step, draft, now)),
             Job::Setting(setting, _) => Outcome::Setting(self.stage_setting(setting, draft, now)),
             Job::Settle(delivery, _) if !self.counts(delivery, draft) => Outcome::Done,
@@ -325,6 +332,9 @@ impl Ledger {
         let shared = Arc::clone(&self.shared);
         for call in draft.calls.into_values() {
             shared.registry.calls.put(call);
+        }
+        for message in draft.messages.into_values() {
+            shared.put_message(message);
         }
         if !draft.replays.is_empty() {
             for replay in draft.replays.into_values() {
@@ -451,6 +461,8 @@ fn answer(job: Job, outcome: Outcome) {
     match (job, outcome) {
         (Job::Command(_, _, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
         (Job::Report(_, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
+        (Job::Message(_, to), Outcome::Message(message)) => drop(to.send(Ok(message))),
+        (Job::MessageSent(_, to), Outcome::MessageSent(fate)) => drop(to.send(Ok(fate))),
         (Job::Recording(_, to), Outcome::Recording(fate)) => drop(to.send(Ok(fate))),
         (Job::Setting(_, to), Outcome::Setting(result)) => drop(to.send(Ok(result))),
         (Job::ChangeApp(_, _, _, to), Outcome::ChangedApp(app)) => drop(to.send(Ok(app))),
@@ -467,6 +479,8 @@ fn refuse(job: Job, why: Unserved) {
         Job::Command(_, _, to) => drop(to.send(Err(why))),
         Job::ChangeApp(_, _, _, to) => drop(to.send(Err(why))),
         Job::Report(_, to) => drop(to.send(Err(why))),
+        Job::Message(_, to) => drop(to.send(Err(why))),
+        Job::MessageSent(_, to) => drop(to.send(Err(why))),
         Job::Recording(_, to) => drop(to.send(Err(why))),
         Job::Setting(_, to) => drop(to.send(Err(why))),
         Job::Redeliver(_, _, to) => drop(to.send(Err(why))),

@@ -11,6 +11,7 @@ pub mod job;
 pub mod ledger;
 mod lending;
 mod load;
+mod messages;
 mod questions;
 pub mod random;
 mod receivers;
@@ -24,6 +25,7 @@ mod stop;
 mod test_pushes;
 mod timekeeper;
 pub mod tones;
+mod under_way;
 mod writer;
 
 use std::collections::HashMap;
@@ -43,22 +45,23 @@ use self::job::{
     Unserved, Who,
 };
 pub use self::ledger::LedgerRules;
+pub use self::messages::{AskedAbout, Handed, Sending};
 pub use self::questions::QuestionLimits;
 use self::questions::Questions;
 pub use self::recordings::{Kept, NotKept, Upload};
 pub use self::reports::RetentionDays;
-use self::routes::UnderWay;
 pub use self::start::{Running, Settings, StartError, start};
 pub use self::stop::CallNotStopped;
 pub use self::test_pushes::TestPush;
 use self::test_pushes::Tester;
+use self::under_way::UnderWay;
 use crate::clock::{Clock, JumpWatch};
 use crate::control::SwitchControl;
 use crate::domain::allocation::{AreaMatch, Search};
 use crate::domain::area::{AreaCode, AreaTable};
 use crate::domain::backoff::Backoff;
 use crate::domain::binding::{Axyb, Binding};
-use crate::domain::call::{CallEvent, CallId};
+use crate::domain::call::{CallEvent, CallId, Decision};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::CustomerApp;
 use crate::domain::dispatch::Dispatch;
@@ -68,6 +71,7 @@ use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::Refusal;
 use crate::domain::replay::{Replay, ReplayFigures};
 use crate::domain::setting::AppChange;
+use crate::domain::sms::{Message, MessageId};
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 pub use crate::outbound::{TlsSettingFault, check_callback_tls};
@@ -222,7 +226,10 @@ pub struct Engine {
     tester: Arc<Tester>,
     /// Asks customers of X mode where calls go.
     call_questions: Arc<Questions>,
-    under_way: Arc<UnderWay>,
+    calls_under_way: Arc<UnderWay<CallId, Arc<Decision>>>,
+    /// Asks customers what is to become of messages, with seats of its own.
+    message_questions: Arc<Questions>,
+    messages_under_way: Arc<UnderWay<MessageId, Result<Arc<Message>, Unserved>>>,
     outside: Arc<Outside>,
     /// Writes the daily CDR files, one asker at a time; `None` when there are to be none.
     cdr_files: Option<Arc<tokio::sync::Mutex<CdrFiles>>>,
@@ -407,6 +414,7 @@ impl Engine {
         metrics.bindings.set(gauge(registry.directory.binding_count()));
         metrics.numbers.set(gauge(registry.directory.number_count()));
         metrics.calls_open.set(gauge(registry.calls.open_count()));
+        metrics.messages_open.set(gauge(registry.messages.open_count()));
         let running = self.shared.commit_running().unwrap_or_default().as_secs();
         metrics.commit_running_seconds.set(i64::try_from(running).unwrap_or(i64::MAX));
         let dispatch = self.shared.dispatch();
@@ -458,7 +466,9 @@ mod tests {
         let tester = Arc::new(Tester::new(outbound.clone()));
         let seats = BulkheadLimits { in_all: 1, per_app: 1 };
         let question_limits = QuestionLimits { timeout: Duration::from_secs(1), seats };
-        let call_questions = Questions::new("call", clock.clone(), outbound, Metrics::new(), question_limits);
+        let questions =
+            |kind| Questions::new(kind, clock.clone(), outbound.clone(), Metrics::new(), question_limits);
+        let (call_questions, message_questions) = (questions("call"), questions("message"));
         let shared = Shared::new(store, clock, origin, AreaTable::default(), Metrics::new(), limits);
         let remote = Remote::new().unwrap();
         let config = "operator.token = \"operator-0123456789\"\nswitch.token = \"switch-0123456789\"";
@@ -476,7 +486,9 @@ mod tests {
             outside: Arc::new(outside),
             tester,
             call_questions: Arc::new(call_questions),
-            under_way: Arc::default(),
+            calls_under_way: Arc::default(),
+            message_questions: Arc::new(message_questions),
+            messages_under_way: Arc::default(),
             cdr_files: None,
         }
     }

@@ -238,7 +238,8 @@ impl Ledger {
         if self.reports.next_sweep <= now {
             self.reports.next_sweep = now.after(SWEEP_EVERY);
             closing.extend(self.silent_calls(draft, now));
-            self.shared.registry.forget_calls(now, self.reports.keep_ended);
+            self.sweep_messages(draft, now);
+            self.shared.registry.forget_ended(now, self.reports.keep_ended);
         }
         self.close(closing, draft, now);
         self.forget_old_rows(now);

@@ -4,13 +4,13 @@
 //! says what is missing, the engine gets it, and the registry decides again. Whatever has to be got is got once per
 //! call, in a task of its own: the switch may ask again meanwhile, or hang up, and neither may ask a customer twice.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
 use super::job::Unserved;
 use super::questions::{Question, Questions};
+use super::under_way::{Leaving, UnderWay};
 use super::{Engine, Shared};
 use crate::domain::call::{CallId, Decision};
 use crate::domain::customer::CustomerApp;
@@ -18,13 +18,6 @@ use crate::domain::number::{CallingParty, E164};
 use crate::domain::route::{CallSetup, RejectCause, ReplyRefused, Route, Undecided};
 use crate::wire::callback;
 use crate::wire::reply::{REPLY_BYTES_MAX, call_reply};
-
-/// Calls whose decision is under way, each with where it will be told.
-#[derive(Debug, Default)]
-pub(super) struct UnderWay(Mutex<HashMap<CallId, Awaited>>);
-
-/// Holds the decision once there is one; closed without one when it will never come.
-type Awaited = watch::Receiver<Option<Arc<Decision>>>;
 
 /// An X-mode call as the task that asks the customer takes it along.
 struct Asking {
@@ -72,7 +65,7 @@ impl Engine {
             unreachable!("only a call from a number to an app's X is undecided")
         };
         let mut awaited = {
-            let mut under_way = self.under_way.lock();
+            let mut under_way = self.calls_under_way.lock();
             if let Some(awaited) = under_way.get(id) {
                 awaited.clone()
             } else if let Some(decided) =
@@ -88,7 +81,7 @@ impl Engine {
                 let task = asking.run(
                     Arc::downgrade(&self.shared),
                     Arc::clone(&self.call_questions),
-                    Arc::clone(&self.under_way),
+                    Arc::clone(&self.calls_under_way),
                     self.shared.origin.ids.session(id.expose()),
                     tell,
                 );
@@ -108,12 +101,12 @@ impl Asking {
         self,
         shared: Weak<Shared>,
         questions: Arc<Questions>,
-        under_way: Arc<UnderWay>,
+        under_way: Arc<UnderWay<CallId, Arc<Decision>>>,
         session: String,
         tell: watch::Sender<Option<Arc<Decision>>>,
     ) {
         // Dropped last, and also when this breaks off: nobody must wait for what is not under way.
-        let _leaving = Leaving { under_way, id: self.id.clone() };
+        let _leaving = Leaving { under_way, what: self.id.clone() };
         let question = Question {
             app: &self.app,
             url: self.app.urls.call_status.as_deref(),
@@ -142,23 +135,5 @@ impl Asking {
         if let Ok(decision) = shared.read(decide) {
             tell.send_replace(Some(shared.registry.bind_to(&self.id, Arc::new(decision), now)));
         }
-    }
-}
-
-/// Takes a call out of those under way when dropped.
-struct Leaving {
-    under_way: Arc<UnderWay>,
-    id: CallId,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.under_way.lock().remove(&self.id);
-    }
-}
-
-impl UnderWay {
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Awaited>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

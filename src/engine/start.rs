@@ -43,8 +43,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// How many pushes may be under way.
     pub push_limits: PushLimits,
-    /// How customers are asked where calls go.
-    pub call_questions: QuestionLimits,
+    /// How customers are asked where calls go, and with seats of their own what is to become of messages.
+    pub questions: QuestionLimits,
     /// Which number belongs to which city.
     pub areas: AreaTable,
     /// The files of recordings.
@@ -106,9 +106,11 @@ pub fn start(
     let timekeeper = tokio::spawn(timekeeper::run(Arc::clone(&shared), inbox.downgrade(), times));
     let (stop_pushing, stop) = watch::channel(false);
     let tester = Arc::new(Tester::new(outbound.clone()));
-    let (clock, metrics) = (shared.clock.clone(), shared.metrics.clone());
-    let questions = Questions::new("call", clock, outbound.clone(), metrics, settings.call_questions);
-    let call_questions = Arc::new(questions);
+    let questions = |kind| {
+        let (clock, metrics) = (shared.clock.clone(), shared.metrics.clone());
+        Arc::new(Questions::new(kind, clock, outbound.clone(), metrics, settings.questions))
+    };
+    let (call_questions, message_questions) = (questions("call"), questions("message"));
     let pusher = Deliverer {
         shared: Arc::clone(&shared),
         writer: inbox.clone(),
@@ -130,7 +132,9 @@ pub fn start(
         inbox,
         tester,
         call_questions,
-        under_way: Arc::default(),
+        calls_under_way: Arc::default(),
+        message_questions,
+        messages_under_way: Arc::default(),
         outside: Arc::new(outside),
         cdr_files,
     };

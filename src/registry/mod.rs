@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod customers;
 pub mod directory;
+pub mod messages;
 pub mod staging;
 #[cfg(test)]
 mod tests;
@@ -17,18 +18,20 @@ use std::time::Duration;
 use self::calls::Calls;
 use self::customers::Customers;
 use self::directory::Directory;
+use self::messages::Messages;
 pub use self::staging::Staging;
 use self::tones::Tones;
 use crate::domain::attempt::Attempt;
 use crate::domain::binding::AnyBinding;
 use crate::domain::call::{Basis, CallId, Decision};
-use crate::domain::customer::CustomerApp;
+use crate::domain::customer::{CustomerApp, Mode};
 use crate::domain::id::{AppNo, BindingId};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::route::{
     CallSetup, Dialled, Lent, Reject, RejectCause, Reply, ReplyRefused, Route, Undecided, follow, route,
     shown,
 };
+use crate::domain::sms::{Submitted, Verdict, addressee, relay};
 use crate::domain::time::Timestamp;
 
 /// Everything in memory that more than one thread looks at.
@@ -40,8 +43,21 @@ pub struct Registry {
     pub customers: Customers,
     /// Calls under way, and what was decided about them.
     pub calls: Calls,
+    /// Short messages whose result is awaited, and those that ended lately.
+    pub messages: Messages,
     /// Tone files, without their sound.
     pub tones: Tones,
+}
+
+/// What the rules say about a message, and whose number it was sent to.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    /// The app that owns the number, when it is one of ours.
+    pub app: Option<AppNo>,
+    /// How that app works.
+    pub mode: Option<Mode>,
+    /// What the rules say.
+    pub verdict: Verdict,
 }
 
 impl Registry {
@@ -51,6 +67,7 @@ impl Registry {
             directory: Directory::new(),
             customers: Customers::new(),
             calls: Calls::new(),
+            messages: Messages::new(),
             tones: Tones::new(),
         }
     }
@@ -80,6 +97,31 @@ impl Registry {
             }
             _ => route,
         }
+    }
+
+    /// What a short message would meet at `now`. Nothing is remembered.
+    pub fn relay(&self, message: &Submitted, now: Timestamp) -> Relayed {
+        // Looked up before the number is looked at: a guard is never taken under another.
+        let addressee = message.text.as_ref().and_then(|text| addressee(text.expose()));
+        let addressee = addressee.filter(|number| !self.is_lent(*number));
+        let met = message.x.and_then(|x| {
+            self.directory.view(XNumber::new(x), |entry| {
+                let app = self.customers.by_no(entry.record.app);
+                let dialled = Dialled { number: &entry.record, app: &app, slot: entry.slot.as_ref() };
+                let verdict = relay(Some(dialled), message, addressee, now);
+                Relayed { app: Some(app.no), mode: Some(app.mode), verdict }
+            })
+        });
+        met.unwrap_or_else(|| Relayed {
+            app: None,
+            mode: None,
+            verdict: relay(None, message, addressee, now),
+        })
+    }
+
+    /// Whether a number is one of those that are lent out.
+    pub fn is_lent(&self, number: E164) -> bool {
+        self.directory.view(XNumber::new(number), |_| ()).is_some()
     }
 
     /// Answers the switch's question for a route. The first answer that is final binds for the life of the call.
@@ -162,12 +204,15 @@ impl Registry {
     pub fn clear(&self) {
         self.directory.clear();
         self.calls.clear();
+        self.messages.clear();
         self.tones.clear();
     }
 
-    /// Drops decisions that no call ever followed and calls that ended longer than `keep` ago.
-    pub fn forget_calls(&self, now: Timestamp, keep: Duration) {
+    /// Drops decisions that no call ever followed, calls that ended longer than `keep` ago, and messages that came
+    /// in longer ago than that and have ended.
+    pub fn forget_ended(&self, now: Timestamp, keep: Duration) {
         self.calls.forget(now, keep);
+        self.messages.forget(now, keep);
     }
 }
 

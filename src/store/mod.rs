@@ -34,6 +34,7 @@ use crate::domain::number::XNumber;
 use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::domain::tone::{Tone, ToneName};
 
@@ -87,6 +88,8 @@ pub enum Write {
     },
     /// A CDR.
     Cdr(Box<Cdr>),
+    /// A short message, new or replacing its former self. Its text goes when it has ended.
+    Message(Box<Message>),
     /// A notice to deliver, with its frozen body.
     Delivery {
         /// Where it stands.
@@ -175,6 +178,8 @@ pub enum Loaded {
     Ended(AnyBinding, Timestamp),
     /// A call that is open, or was closed after [`LoadFrom::closed_after`], with its events.
     Call(Box<Call>),
+    /// A short message whose result is awaited, or that came in after [`LoadFrom::closed_after`].
+    Message(Box<Message>),
     /// A delivery that is pending.
     Delivery(Delivery),
     /// A replay that is not over.
@@ -186,7 +191,7 @@ pub enum Loaded {
 pub struct LoadFrom {
     /// Ended bindings still matter for the quarantine.
     pub ended_after: Timestamp,
-    /// Closed calls still matter for recognising repeated events.
+    /// Closed calls and short messages still matter for recognising what comes twice.
     pub closed_after: Timestamp,
 }
 
@@ -233,6 +238,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The last day whose CDRs stand in a daily file; `None` when no day was ever done.
     fn cdr_files_done(&self) -> Result<Option<Day>, StoreError>;
+
+    /// Short messages, newest first.
+    fn find_messages(
+        &self,
+        filter: &query::MessageFilter,
+        page: query::Page,
+    ) -> Result<Vec<Message>, StoreError>;
 
     /// Calls, newest first, closed ones too.
     fn find_calls(&self, filter: &query::CallFilter, page: query::Page) -> Result<Vec<Call>, StoreError>;

@@ -10,6 +10,7 @@ use crate::domain::delivery::{Delivery, NoticeKind, State};
 use crate::domain::id::{AppNo, BindingId, RowKey};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::operation::OperationKind;
+use crate::domain::sms::SendResult;
 use crate::domain::time::Timestamp;
 
 /// A portion of a list.
@@ -54,6 +55,32 @@ pub struct CdrFilter {
 pub struct CdrRow {
     /// The CDR.
     pub cdr: Cdr,
+}
+
+/// Which short messages.
+#[derive(Clone, Debug, Default)]
+pub struct MessageFilter {
+    /// Of this app.
+    pub app: Option<AppNo>,
+    /// To this X number.
+    pub x: Option<XNumber>,
+    /// With this number as sender or as real receiver.
+    pub party: Option<E164>,
+    /// With this smsIdentifier.
+    pub identifier: Option<String>,
+    /// How they stand.
+    pub standing: Option<MessageStanding>,
+    /// By the time they came in.
+    pub span: Span,
+}
+
+/// How a short message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageStanding {
+    /// Its result is awaited.
+    Awaited,
+    /// It has ended with this result.
+    Ended(SendResult),
 }
 
 /// Which calls.
@@ -202,7 +229,7 @@ pub struct EndedRow {
 /// Until when each kind of row is kept: older ones may go.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// CDRs, calls, ended bindings, operations on bindings and the audit.
+    /// CDRs, calls, short messages, ended bindings, operations on bindings and the audit.
     pub cdrs_before: Timestamp,
     /// Delivered notices.
     pub notices_before: Timestamp,

@@ -292,7 +292,7 @@ pub fn number_status(numbers: &[(XNumber, NumberStatus)]) -> Vec<u8> {
 
 /// A calling party as customers see it: a withheld one is an empty text, because the member must be there
 /// (client-tolerances G48).
-fn party(party: CallingParty) -> String {
+pub(super) fn party(party: CallingParty) -> String {
     match party {
         CallingParty::Number(number) => number.expose(),
         CallingParty::Withheld | CallingParty::Unusable => String::new(),

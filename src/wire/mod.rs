@@ -14,6 +14,8 @@ pub mod operator;
 pub mod recording;
 pub mod reply;
 pub mod result_code;
+pub mod sms_notice;
+pub mod sms_reply;
 pub mod switch;
 pub mod test_notice;
 pub mod time_text;

@@ -3,11 +3,14 @@
 //! A switch cannot repair a message, only send it again. So what is wrong with one event parks that event and
 //! never refuses the others, and a route request that makes no sense is answered with a rejection.
 
+mod message;
+
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use self::message::{MessageAnswer, message, message_result};
 use super::time_text::parse_switch_time;
 use crate::domain::call::{CallEvent, CallId, Decision, SWITCH_ID_LEN_MAX, Stage};
 use crate::domain::customer::{CustomerApp, NumberStatus};

@@ -4,10 +4,8 @@
 //! is in the values: the sessionId, and the smsIdentifier, begin with `test-`; the numbers are `+86` and eleven
 //! digits that no number begins with.
 
-use serde::Serialize;
-
 use super::callback::{self, Origin};
-use super::time_text::format_rfc3339_millis;
+use super::sms_notice::{self, Told};
 use crate::domain::call::{Basis, Call, CallEvent, CallId, Cdr, Decision, Stage};
 use crate::domain::customer::{CustomerApp, Mode, NumberStatus};
 use crate::domain::extension::Extension;
@@ -15,6 +13,7 @@ use crate::domain::id::RowKey;
 use crate::domain::number::{CallingParty, E164, XNumber};
 use crate::domain::release::{Release, StateCode};
 use crate::domain::route::{Reject, RejectCause, Route};
+use crate::domain::sms::SmsDirection;
 use crate::domain::time::Timestamp;
 
 /// X and the two parties.
@@ -47,8 +46,8 @@ pub fn test_notices(app: &CustomerApp, session: &str, now: Timestamp, origin: &O
         notice("numberStatusUrl", "numStatus", &urls.number_status, &|| {
             callback::number_status(&[(XNumber::new(number(X)), NumberStatus::Normal)])
         }),
-        notice("smsNotifyUrl", "sms", &urls.sms_notify, &|| sms(app, session, now, "Notify")),
-        notice("smsControlUrl", "sms", &urls.sms_control, &|| sms(app, session, now, "Block")),
+        notice("smsNotifyUrl", "sms", &urls.sms_notify, &|| sms(app, session, now, Some(number(B)))),
+        notice("smsControlUrl", "sms", &urls.sms_control, &|| sms(app, session, now, None)),
     ];
     notices.into_iter().flatten().collect()
 }
@@ -125,44 +124,18 @@ fn cdr(app: &CustomerApp, session: &str, now: Timestamp) -> Cdr {
     }
 }
 
-/// Member order as in the documented sample (callbacks 6.3).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SmsBody<'a> {
-    app_key: &'a str,
-    sms_event: SmsEvent<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SmsEvent<'a> {
-    sms_identifier: &'a str,
-    notification_mode: &'a str,
-    calling: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    called: Option<String>,
-    virtual_number: String,
-    event: &'static str,
-    time_stamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    send_result: Option<u8>,
-}
-
-/// A message from A to X: its result, or with `Block` the question what to do with it.
-fn sms(app: &CustomerApp, session: &str, now: Timestamp, mode: &str) -> Vec<u8> {
-    let is_result = mode == "Notify";
-    let sms_event = SmsEvent {
-        sms_identifier: session,
-        notification_mode: mode,
-        calling: number(A).expose(),
-        called: is_result.then(|| number(B).expose()),
-        virtual_number: number(X).expose(),
-        event: "TextSMS",
-        time_stamp: format_rfc3339_millis(now),
-        send_result: is_result.then_some(0),
+/// A message from A to X: its result, if it was sent to `called`, or else the question what to do with it.
+fn sms(app: &CustomerApp, session: &str, now: Timestamp, called: Option<E164>) -> Vec<u8> {
+    let told = Told {
+        identifier: session,
+        sender: CallingParty::Number(number(A)),
+        x: Some(number(X)),
+        at: now,
+        segments: 1,
+        direction: SmsDirection::FromA,
+        text: None,
     };
-    let body = SmsBody { app_key: app.key.as_str(), sms_event };
-    serde_json::to_vec(&body).expect("bodies have text keys and no failing members")
+    sms_notice::test(&told, called, &app.key)
 }
 
 #[cfg(test)]

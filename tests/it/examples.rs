@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::recordings::wav;
 use crate::world::http::{Answer, Headers, exchange, request};
 use crate::world::{
-    Customer, DAWN, FEE, NUMBER_STATUS, Operator, Reaction, Receiver, STATUS, Switch, World, at,
+    Customer, DAWN, FEE, NUMBER_STATUS, Operator, Reaction, Receiver, SMS, SMS_CONTROL, STATUS, Switch,
+    World, at,
 };
 
 fn folder() -> PathBuf {
@@ -27,7 +28,7 @@ replay! {
     axb_errors axb_modify axb_query axb_unbind axe_bind_query axe_errors axyb_bind_query call_ax call_axb_answered
     call_axb_busy call_axb_direction_expiry call_axb_rejected call_axe call_axe_rejected call_axyb call_stop call_x
     notices number_status
-    operator recording replays
+    operator recording replays sms_ax sms_axb sms_x
 }
 
 #[test]
@@ -116,6 +117,10 @@ impl Play {
             body.insert(name.into(), value);
         }
         body.entry("pushNumberStatus").or_insert(Value::Bool(false));
+        if body.contains_key("sms") {
+            body.insert("smsNotifyUrl".into(), self.world.receiver.url(SMS).into());
+            body.insert("smsControlUrl".into(), self.world.receiver.url(SMS_CONTROL).into());
+        }
         let app = self.world.app(mode, &Value::Object(body)).await;
         self.known.insert("appKey".into(), app.key.clone());
         self.app = Some(app);
@@ -123,7 +128,11 @@ impl Play {
 
     async fn give_number(&self, words: &str) {
         let (x, area) = words.split_once(" area=").expect("number +86... area=...");
-        self.world.number_in(self.app(), x, area).await;
+        match area.strip_suffix(" sms=true") {
+            Some("0755") => self.world.sms_number(self.app(), x).await,
+            Some(area) => panic!("numbers with SMS are in 0755, not in {area}"),
+            None => self.world.number_in(self.app(), x, area).await,
+        }
     }
 
     async fn ask(&mut self, word: &str, line: &str) {
@@ -167,6 +176,8 @@ impl Play {
             "callStatus" => STATUS,
             "cdr" => FEE,
             "numberStatus" => NUMBER_STATUS,
+            "sms" => SMS,
+            "smsControl" => SMS_CONTROL,
             _ => panic!("{}:{number}: no push is called {kind:?}", self.name),
         }
     }

@@ -20,6 +20,7 @@ mod examples;
 mod faults;
 mod fields;
 mod hostile;
+mod messages;
 mod notices;
 mod number_status;
 mod operator;

@@ -110,7 +110,8 @@ impl World {
     fn any_terms(&mut self) -> Terms {
         let extras = Extras { user_data: Some(self.tag()), ..Extras::default() };
         let max_duration_minutes = if self.chance(20) { 3 } else { 0 };
-        Terms { direction: self.any_direction(), max_duration_minutes, ..Terms::default() }
+        let sms = self.chance(80);
+        Terms { direction: self.any_direction(), max_duration_minutes, sms, ..Terms::default() }
             .with_extras(extras)
     }
 

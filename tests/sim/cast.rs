@@ -27,7 +27,13 @@ pub fn app(no: u32, mode: Mode, with_urls: bool) -> CustomerApp {
     let (key, secret) = (AppKey::new(&format!("app-{no}")).unwrap(), AppSecret::new("secret"));
     CustomerApp {
         recording: true,
-        urls: CallbackUrls { call_status: url("status"), cdr: url("cdr"), ..CallbackUrls::default() },
+        sms: true,
+        urls: CallbackUrls {
+            call_status: url("status"),
+            cdr: url("cdr"),
+            sms_notify: url("sms"),
+            ..CallbackUrls::default()
+        },
         push_number_status: with_urls,
         push_scheme: Scheme::Aksk,
         ..CustomerApp::new(AppNo(no), key, "simulated", mode, secret, START)
@@ -46,7 +52,7 @@ pub fn number(n: u64) -> NumberRecord {
 
 /// An X of an app in a city.
 pub fn number_of(n: u64, app: AppNo, area: Option<AreaCode>) -> NumberRecord {
-    NumberRecord { x: x(n), app, area, sms: false, status: NumberStatus::Normal, added_at: START }
+    NumberRecord { x: x(n), app, area, sms: n != 9, status: NumberStatus::Normal, added_at: START }
 }
 
 /// A call as the switch asks about it.

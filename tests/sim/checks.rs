@@ -22,11 +22,13 @@ impl World {
         self.model.forget_expired(now);
         self.check_all_routes();
         self.check_lent_numbers();
+        self.check_all_messages();
         self.check_look_ups();
         self.check_memory_against_disk();
         self.check_calls();
         self.check_notices();
         self.check_reports();
+        self.check_results();
         self.check_replays();
     }
 
@@ -179,6 +181,9 @@ impl World {
         let now = self.now();
         for call in tables.calls.values() {
             assert!(call.closed.is_some(), "a call was never closed: {call:?}");
+        }
+        for message in tables.messages.values() {
+            assert!(message.ended.is_some(), "a message never ended: {message:?}");
         }
         for notice in tables.notices.values() {
             match notice.delivery.state {

@@ -16,11 +16,12 @@ use privnum::domain::number::XNumber;
 use privnum::domain::operation::BindingOperation;
 use privnum::domain::recording::RecordingFile;
 use privnum::domain::replay::Replay;
+use privnum::domain::sms::Message;
 use privnum::domain::time::Timestamp;
 use privnum::store::embedded::EmbeddedStore;
 use privnum::store::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, OperationFilter, Page, Retention,
+    MessageFilter, Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use privnum::store::{Attempt, AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -53,6 +54,7 @@ pub struct Tables {
     pub ended: Vec<(AnyBinding, Timestamp)>,
     pub calls: BTreeMap<RowKey, Call>,
     pub cdrs: BTreeMap<RowKey, Cdr>,
+    pub messages: BTreeMap<RowKey, Message>,
     pub notices: BTreeMap<RowKey, Notice>,
     pub audit: BTreeMap<RowKey, AuditEntry>,
     pub replays: BTreeMap<RowKey, Replay>,
@@ -63,6 +65,7 @@ pub struct Tables {
     /// Calls and deliveries written since somebody asked.
     pub touched_calls: BTreeSet<RowKey>,
     pub touched_notices: BTreeSet<RowKey>,
+    pub touched_messages: BTreeSet<RowKey>,
     /// What was written last.
     pub last_batch: Vec<Write>,
 }
@@ -85,6 +88,7 @@ struct Everything {
     bindings: Vec<AnyBinding>,
     ended: Vec<(AnyBinding, Timestamp)>,
     calls: Vec<Call>,
+    messages: Vec<Message>,
     deliveries: Vec<Delivery>,
     replays: Vec<Replay>,
 }
@@ -152,6 +156,7 @@ impl Everything {
             Loaded::Ended(binding, at) => self.ended.push((binding, at)),
             Loaded::LastCaller(..) => panic!("nobody here has an app of AXE"),
             Loaded::Call(call) => self.calls.push(*call),
+            Loaded::Message(message) => self.messages.push(*message),
             Loaded::Delivery(delivery) => self.deliveries.push(delivery),
             Loaded::Replay(replay) => self.replays.push(replay),
         }
@@ -204,6 +209,15 @@ impl Tables {
             Write::Cdr(cdr) => {
                 self.touched_calls.insert(cdr.call);
                 self.cdrs.insert(cdr.id, *cdr).is_none()
+            }
+            Write::Message(message) => {
+                // Decided once, ended once.
+                let fits = self.messages.get(&message.key).is_none_or(|known| {
+                    known.ended.is_none() && message.ended.is_some() && known.decision == message.decision
+                });
+                self.touched_messages.insert(message.key);
+                self.messages.insert(message.key, *message);
+                fits
             }
             Write::Delivery { delivery, body, .. } => {
                 self.touched_calls.extend(delivery.call);
@@ -277,6 +291,7 @@ impl Tables {
             ended.max(),
             self.calls.keys().next_back().copied(),
             self.cdrs.keys().next_back().copied(),
+            self.messages.keys().next_back().copied(),
             self.notices.keys().next_back().copied(),
             self.audit.keys().next_back().copied(),
             self.replays.keys().next_back().copied(),
@@ -294,6 +309,12 @@ impl Tables {
         recent.for_each(|(binding, at)| sink(Loaded::Ended(binding.clone(), *at)));
         let matters = |call: &&Call| call.closed.is_none_or(|closed| closed.at > from.closed_after);
         self.calls.values().filter(matters).for_each(|call| sink(Loaded::Call(Box::new(call.clone()))));
+        let after = RowKey::floor(from.closed_after.millis());
+        let matters = |message: &&Message| message.ended.is_none() || message.key >= after;
+        self.messages
+            .values()
+            .filter(matters)
+            .for_each(|message| sink(Loaded::Message(Box::new(message.clone()))));
         self.pending().for_each(|delivery| sink(Loaded::Delivery(delivery)));
         let open = self.replays.values().filter(|replay| !replay.phase.is_over());
         open.for_each(|replay| sink(Loaded::Replay(replay.clone())));
@@ -381,6 +402,10 @@ impl Store for Disk {
 
     fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
         Ok(None)
+    }
+
+    fn find_messages(&self, _: &MessageFilter, _: Page) -> Result<Vec<Message>, StoreError> {
+        no_lists()
     }
 
     fn find_calls(&self, _: &CallFilter, _: Page) -> Result<Vec<Call>, StoreError> {

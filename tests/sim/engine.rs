@@ -62,7 +62,7 @@ impl Live {
             ledger: RULES,
             schedule: Schedule::default(),
             push_limits: PushLimits { in_flight: 6, per_app: 4, ..PushLimits::default() },
-            call_questions: QuestionLimits {
+            questions: QuestionLimits {
                 timeout: Duration::from_secs(1),
                 seats: BulkheadLimits { in_all: 1, per_app: 1 },
             },

@@ -1,5 +1,5 @@
 //! The simulation: a seed, a virtual clock, and the gateway's own ledger, registry and dispatch, without tokio's
-//! runtime and without sockets. Commands, calls with shuffled, repeated and lost reports, expiries, receivers
+//! runtime and without sockets. Commands, calls with shuffled, repeated and lost reports, short messages, expiries, receivers
 //! that go down, faults of the store, crashes, replays of deliveries. After every step the invariants of src/ARCHITECTURE.md are
 //! checked against a naive model and against what is on the disk.
 //!
@@ -19,6 +19,7 @@ mod disk;
 mod engine;
 mod found;
 mod lent;
+mod messages;
 mod model;
 mod replays;
 mod switch;

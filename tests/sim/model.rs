@@ -35,7 +35,7 @@ impl Known {
         self.ends.is_none_or(|ends| now < ends)
     }
 
-    fn has(&self, party: E164) -> bool {
+    pub fn has(&self, party: E164) -> bool {
         self.a == party || self.b == Some(party)
     }
 }

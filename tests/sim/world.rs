@@ -34,6 +34,7 @@ use super::cast::{NUMBERS, START, app, number};
 use super::customers::Customers;
 use super::disk::{Disk, Fault};
 use super::lent::is_of_axyb;
+use super::messages::{Awaited, Sms};
 use super::model::Model;
 use super::switch::{Reported, Switch};
 
@@ -50,9 +51,10 @@ pub const RULES: LedgerRules = LedgerRules {
 };
 
 /// Somebody who waits for an answer.
-enum Waiting {
+pub enum Waiting {
     Command(AppCommand, oneshot::Receiver<Result<Result<Done, Refusal>, Unserved>>),
     Report(Reported, oneshot::Receiver<Result<ReportCount, Unserved>>),
+    Message(Awaited),
     Setting(oneshot::Receiver<Result<Result<Vec<NumberFault>, SettingFault>, Unserved>>),
     App(oneshot::Receiver<Result<Arc<CustomerApp>, Unserved>>),
     Redelivery(oneshot::Receiver<Result<bool, Unserved>>),
@@ -70,6 +72,7 @@ pub struct World {
     waiting: VecDeque<Waiting>,
     pub model: Model,
     pub switch: Switch,
+    pub sms: Sms,
     pub customers: Customers,
     /// What the timekeeper was told last, and whether it waits for the answer to a tick.
     timetable: Timetable,
@@ -110,6 +113,7 @@ impl World {
             waiting: VecDeque::new(),
             model: Model::default(),
             switch: Switch::default(),
+            sms: Sms::default(),
             customers: Customers::default(),
             timetable: Timetable::default(),
             tick_sent: false,
@@ -138,8 +142,9 @@ impl World {
         match self.rng.random_range(0..100) {
             0..17 => self.ask_something(),
             17..25 => self.lend_something(),
-            25..32 => self.place_call(),
-            32..47 => self.report(),
+            25..31 => self.place_call(),
+            31..42 => self.report(),
+            42..47 => self.send_message(),
             47..70 => self.write_with_faults(),
             70..80 => self.push(),
             80..93 => self.let_time_pass(),
@@ -290,8 +295,16 @@ impl World {
 
     fn hear_answers(&mut self) {
         let now = self.now();
-        for mut waiting in std::mem::take(&mut self.waiting) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            let (mut waiting, heard) = match waiting {
+                Waiting::Message(awaited) => match self.hear_of_message(awaited) {
+                    Ok(()) => continue,
+                    Err((awaited, error)) => (Waiting::Message(awaited), Some(error)),
+                },
+                waiting => (waiting, None),
+            };
             let unanswered = match &mut waiting {
+                Waiting::Message(_) => heard.expect("was just looked at"),
                 Waiting::Command(asked, answer) => match answer.try_recv() {
                     Ok(Ok(result)) if is_of_axyb(asked) => {
                         self.check_lent(asked, &result);
@@ -415,6 +428,11 @@ impl World {
         let (answer, answered) = oneshot::channel();
         self.inbox.push_back(Job::Replay(order, "simulation", answer));
         self.waiting.push_back(Waiting::Replay(answered));
+    }
+
+    /// Somebody waits for an answer.
+    pub fn wait_for(&mut self, waiting: Waiting) {
+        self.waiting.push_back(waiting);
     }
 
     /// Hands a command to the gateway.

@@ -21,7 +21,7 @@ impl OperatorApi {
         let filter = DeliveryFilter {
             app: self.app_filter(params),
             session: params.text("sessionId"),
-            kind: params.word("kind", NoticeKind::from_word, "event, cdr or numStatus")?,
+            kind: params.word("kind", NoticeKind::from_word, "event, cdr, numStatus or sms")?,
             state: params.word("state", State::from_word, "pending, delivered or exhausted")?,
             span: span(params)?,
         };
@@ -57,7 +57,7 @@ impl OperatorApi {
         self.engine.query(move |store| store.delivery(id)).await?.ok_or_else(not_found)
     }
 
-    fn delivery(&self, row: &DeliveryRow) -> DeliveryAnswer {
+    pub(super) fn delivery(&self, row: &DeliveryRow) -> DeliveryAnswer {
         let app = self.engine.shared().registry.customers.by_no(row.delivery.app);
         let last_push = row.last_push.clone().map(|push| LastPush {
             at: format_rfc3339_millis(push.at),

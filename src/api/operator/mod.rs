@@ -1,4 +1,4 @@
-//! The operator listener (proto-docs/operator.md): apps, X numbers, bindings, calls, CDRs, deliveries, the audit,
+//! The operator listener (proto-docs/operator.md): apps, X numbers, bindings, calls, CDRs, short messages, deliveries, the audit,
 //! bans; health, readiness and metrics.
 
 mod apps;
@@ -10,6 +10,7 @@ mod cdrs;
 mod deliveries;
 mod export;
 mod fault;
+mod messages;
 mod numbers;
 mod replays;
 mod tones;
@@ -148,6 +149,8 @@ impl OperatorApi {
             ("GET", ["calls", session]) => self.show_call(session, asked).await,
             ("POST", ["calls", session, "stop"]) => self.stop_call(session, asked).await,
             ("GET", ["cdrs"] | ["usage", "calls"]) => self.list_cdrs(asked).await,
+            ("GET", ["messages"] | ["usage", "messages"]) => self.list_messages(asked).await,
+            ("GET", ["messages", identifier]) => self.show_message(identifier, asked).await,
             ("GET", ["usage", "bindings"]) => self.list_operations(asked).await,
             ("GET", ["deliveries"]) => self.list_deliveries(asked).await,
             ("GET", ["deliveries", id]) => self.show_delivery(id, asked).await,

@@ -1,5 +1,5 @@
 //! Usage records: the log of what was done to bindings. That of calls is the list of CDRs, which has the
-//! unanswered ones too.
+//! unanswered ones too, and that of messages the list of messages.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! The switch listener: routes, events, recordings, number status (proto-docs/switch.md).
+//! The switch listener: routes, events, recordings, short messages, number status (proto-docs/switch.md).
 
+mod messages;
 mod recordings;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::wire::switch::{
 const ROUTE: &str = "/switch/v1/route";
 const EVENTS: &str = "/switch/v1/events";
 const RECORDINGS: &str = "/switch/v1/recordings";
+const MESSAGES: &str = "/switch/v1/messages";
 const NUMBER_STATUS: &str = "/switch/v1/numbers/status";
 /// Before the app key and the name of a tone file.
 const TONES: &str = "/switch/v1/tones/";
@@ -75,9 +77,10 @@ impl SwitchApi {
     async fn answer(&self, request: &mut Request) -> Result<Reply, Fault> {
         let recorded = recorded_call(request).map(str::to_owned);
         let tone = request.path().strip_prefix(TONES).filter(|_| request.method == Method::GET);
-        let posted = matches!(request.path(), ROUTE | EVENTS | RECORDINGS | NUMBER_STATUS)
+        let posted = matches!(request.path(), ROUTE | EVENTS | RECORDINGS | MESSAGES | NUMBER_STATUS)
             && request.method == Method::POST;
-        if tone.is_none() && !posted && recorded.is_none() {
+        let sent = sent_message(request).map(str::to_owned);
+        if tone.is_none() && !posted && recorded.is_none() && sent.is_none() {
             return Err(Fault::NotFound);
         }
         if !switch_token(&request.headers).is_some_and(|token| self.tokens.load().accept(&token)) {
@@ -90,10 +93,14 @@ impl SwitchApi {
             return self.tone(tone).await;
         }
         let body = request.read_body(BODY_BYTES_MAX).await?;
+        if let Some(message) = sent {
+            return self.message_result(&message, &body).await;
+        }
         match request.path() {
             ROUTE => self.route(&body).await,
             EVENTS => self.events(&body).await,
             RECORDINGS => self.recordings(&body).await,
+            MESSAGES => self.message(&body).await,
             _ => self.number_status(&body).await,
         }
     }
@@ -156,6 +163,12 @@ impl SwitchApi {
 fn recorded_call(request: &Request) -> Option<&str> {
     let call = request.path().strip_prefix(RECORDINGS)?.strip_prefix('/')?;
     (request.method == Method::PUT && !call.is_empty() && !call.contains('/')).then_some(call)
+}
+
+/// The message of which a request tells what came of it.
+fn sent_message(request: &Request) -> Option<&str> {
+    let message = request.path().strip_prefix(MESSAGES)?.strip_prefix('/')?.strip_suffix("/result")?;
+    (request.method == Method::POST && !message.is_empty() && !message.contains('/')).then_some(message)
 }
 
 fn counted(count: ReportCount) -> Reply {

@@ -128,10 +128,10 @@ pub struct Settings {
     /// Where number status is pushed; `none`: to the address for call events.
     #[arg(long, value_name = "URL")]
     number_status_url: Option<String>,
-    /// Kept for SMS, which this version does not have; or `none`.
+    /// Where results of SMS are pushed; `none`: not pushed.
     #[arg(long, value_name = "URL")]
     sms_notify_url: Option<String>,
-    /// Kept for SMS, which this version does not have; or `none`.
+    /// Where the app is asked what to do with an SMS; `none`: it is not asked.
     #[arg(long, value_name = "URL")]
     sms_control_url: Option<String>,
     /// Push number status at all.
@@ -146,9 +146,12 @@ pub struct Settings {
     /// Calls may be recorded.
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     recording: Option<bool>,
-    /// Kept for SMS.
+    /// SMS are relayed.
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sms: Option<bool>,
+    /// The app may read the text of SMS.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sms_content: Option<bool>,
     /// AXE: digits of an extension, 1 to 4.
     #[arg(long, value_name = "N")]
     extension_digits: Option<u8>,
@@ -215,6 +218,7 @@ impl Settings {
             ("flowLimitPerSecond", flow_limit),
             ("recording", flag(self.recording)),
             ("sms", flag(self.sms)),
+            ("smsContent", flag(self.sms_content)),
             ("extensionDigits", self.extension_digits.map(Value::from)),
             ("extensionTone", text(&self.extension_tone)),
             ("callbackTone", text(&self.callback_tone)),

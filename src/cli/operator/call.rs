@@ -284,7 +284,8 @@ fn events(call: &Call) -> Table {
     table
 }
 
-fn notices(deliveries: &[Delivery]) -> Table {
+/// The notices to an app about a call or a message.
+pub(super) fn notices(deliveries: &[Delivery]) -> Table {
     let mut table = Table::new(vec![
         ("DELIVERY", Kind::Whole),
         ("NOTICE", Kind::Whole),

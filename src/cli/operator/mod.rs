@@ -1,4 +1,4 @@
-//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `usage`, `delivery`, `replay`, `audit`, `ban`: the operator API from a shell
+//! `privnum app`, `tone`, `number`, `binding`, `call`, `cdr`, `message`, `usage`, `delivery`, `replay`, `audit`, `ban`: the operator API from a shell
 //! (proto-docs/operator.md).
 //!
 //! A file per command: its arguments, the requests it makes, and what people see of the answers. With `--json`
@@ -18,6 +18,7 @@ mod delivery;
 mod fault;
 mod import;
 mod list;
+mod message;
 mod number;
 mod output;
 mod replay;
@@ -63,7 +64,9 @@ pub enum Command {
     Call(Remote<call::Command>),
     /// Call detail records: list, export as CSV.
     Cdr(Remote<cdr::Command>),
-    /// Usage records: what was done to bindings, and calls: list, export as CSV.
+    /// Short messages (SMS): list, show one with its notices, export as CSV.
+    Message(Remote<message::Command>),
+    /// Usage records: what was done to bindings, calls and messages: list, export as CSV.
     Usage(Remote<usage::Command>),
     /// Notices on their way to the apps: list, show, redeliver.
     Delivery(Remote<delivery::Command>),
@@ -108,6 +111,7 @@ async fn perform(command: Command) -> Result<(), Fault> {
         Command::Binding(remote) => binding::run(&mut shell, remote.command).await,
         Command::Call(remote) => call::run(&mut shell, remote.command).await,
         Command::Cdr(remote) => cdr::run(&mut shell, remote.command).await,
+        Command::Message(remote) => message::run(&mut shell, remote.command).await,
         Command::Usage(remote) => usage::run(&mut shell, remote.command).await,
         Command::Delivery(remote) => delivery::run(&mut shell, remote.command).await,
         Command::Replay(remote) => replay::run(&mut shell, remote.command).await,
@@ -126,6 +130,7 @@ impl Command {
             Self::Binding(remote) => &remote.access,
             Self::Call(remote) => &remote.access,
             Self::Cdr(remote) => &remote.access,
+            Self::Message(remote) => &remote.access,
             Self::Usage(remote) => &remote.access,
             Self::Delivery(remote) => &remote.access,
             Self::Replay(remote) => &remote.access,

@@ -34,7 +34,7 @@ pub enum Command {
         /// Their city code, such as 0755. Without one they are never chosen by area.
         #[arg(long, value_name = "CODE")]
         area: Option<String>,
-        /// Kept for SMS.
+        /// It carries SMS.
         #[arg(long)]
         sms: bool,
     },

@@ -1,4 +1,4 @@
-//! `privnum usage`: usage records of bindings and of calls.
+//! `privnum usage`: usage records of bindings, of calls and of short messages.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use super::cdr;
 use super::client::Query;
 use super::fault::Fault;
 use super::list::{Column, Listing, Paging};
+use super::message;
 use super::table::Kind;
 use super::word::second;
 
@@ -42,6 +43,14 @@ pub enum Command {
     Calls {
         #[command(flatten)]
         filter: cdr::Filter,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// List short messages, newest first: the same as `message list`, and `message export` is their CSV.
+    #[command(after_help = "Example:\n  privnum usage messages --app taxi --from 2d")]
+    Messages {
+        #[command(flatten)]
+        filter: message::Filter,
         #[command(flatten)]
         paging: Paging,
     },
@@ -108,6 +117,9 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
             cdr::export(shell, &["usage", "bindings"], query, out.as_deref()).await
         }
         Command::Calls { filter, paging } => cdr::list(shell, &["usage", "calls"], &filter, &paging).await,
+        Command::Messages { filter, paging } => {
+            message::list(shell, &["usage", "messages"], &filter, &paging).await
+        }
     }
 }
 

@@ -41,6 +41,7 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
             (sample::yb(key(12), key(9)), at(33)),
         ],
         deliveries: vec![delivery(8, 1, NoticeKind::Event)],
+        messages: vec![sample::message(33), sample::ended_message(34)],
         replays: vec![sample::replay(45)],
         last_key: Some(key(50)),
         ..Everything::default()
@@ -64,6 +65,7 @@ fn one_of_everything() -> (Vec<Write>, Everything) {
     writes.extend(everything.calls.iter().flat_map(sample::written));
     writes.extend(sample::written(&closed));
     writes.push(sample::closed(&mut closed, at(30)));
+    writes.extend(everything.messages.iter().cloned().map(Box::new).map(Write::Message));
     writes.push(sample::queued(everything.deliveries[0]));
     writes.push(Write::Cdr(Box::new(cdr(40))));
     writes.push(Write::Replay(Box::new(sample::replay(45))));

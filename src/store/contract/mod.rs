@@ -5,6 +5,7 @@ pub(crate) mod sample;
 
 mod lists;
 mod loading;
+mod messages;
 mod notices;
 mod recordings;
 mod replays;
@@ -17,11 +18,13 @@ use crate::domain::customer::{CustomerApp, NumberRecord};
 use crate::domain::delivery::Delivery;
 use crate::domain::id::{BindingId, RowKey};
 use crate::domain::replay::Replay;
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::domain::tone::Tone;
 
 pub(crate) use lists::*;
 pub(crate) use loading::*;
+pub(crate) use messages::*;
 pub(crate) use notices::*;
 pub(crate) use recordings::*;
 pub(crate) use replays::*;
@@ -60,6 +63,10 @@ macro_rules! store_contract {
             cdrs_are_found_by_every_filter,
             the_last_day_with_a_cdr_file_is_kept,
             calls_are_found_by_every_filter,
+            messages_are_found_by_every_filter,
+            the_text_of_a_message_goes_when_it_has_ended,
+            a_message_is_loaded_while_it_is_recent_or_its_result_is_awaited,
+            messages_are_forgotten_when_they_have_ended,
             deliveries_are_found_by_every_filter,
             a_delivery_is_shown_with_its_attempts_and_its_body,
             a_delivery_can_be_made_pending_again,
@@ -106,6 +113,7 @@ struct Everything {
     last_callers: Vec<(BindingId, LastCaller)>,
     ended: Vec<(AnyBinding, Timestamp)>,
     calls: Vec<Call>,
+    messages: Vec<Message>,
     deliveries: Vec<Delivery>,
     replays: Vec<Replay>,
 }
@@ -124,8 +132,9 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::LastCaller(..) => 6,
             Loaded::Ended(..) => 7,
             Loaded::Call(_) => 8,
-            Loaded::Delivery(_) => 9,
-            Loaded::Replay(_) => 10,
+            Loaded::Message(_) => 9,
+            Loaded::Delivery(_) => 10,
+            Loaded::Replay(_) => 11,
         };
         assert!(rank >= last_rank, "{piece:?} comes too late");
         last_rank = rank;
@@ -138,6 +147,7 @@ fn load_from(store: &dyn Store, from: LoadFrom) -> Everything {
             Loaded::LastCaller(binding, caller) => everything.last_callers.push((binding, caller)),
             Loaded::Ended(binding, at) => everything.ended.push((binding, at)),
             Loaded::Call(call) => everything.calls.push(*call),
+            Loaded::Message(message) => everything.messages.push(*message),
             Loaded::Delivery(delivery) => everything.deliveries.push(delivery),
             Loaded::Replay(replay) => everything.replays.push(replay),
         }

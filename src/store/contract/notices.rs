@@ -34,16 +34,17 @@ pub(crate) fn notices_of_an_app_are_given_in_the_order_of_their_commit_and_as_pu
     let store = place.open();
     let empty = store.notices(after(1, None, 10)).unwrap();
     assert_eq!(empty, Notices { notices: vec![], reached: None });
-    let kinds = [NoticeKind::Event, NoticeKind::Cdr, NoticeKind::NumberStatus];
-    for (kind, secs) in kinds.into_iter().zip([1, 3, 5]) {
+    let kinds = [NoticeKind::Event, NoticeKind::Cdr, NoticeKind::NumberStatus, NoticeKind::Sms];
+    for (kind, secs) in kinds.into_iter().zip([1, 3, 5, 7]) {
         let queued = delivery(secs, 1, kind);
         commit(&*store, vec![sample::queued(queued), sample::queued(delivery(secs + 1, 2, kind))]);
         // Whether it has been pushed, and with what success, makes no difference.
         commit(&*store, vec![sample::pushed(queued, secs == 3, 0).1]);
     }
     let found = store.notices(after(1, None, 10)).unwrap();
-    let expected: Vec<_> = kinds.into_iter().zip([1, 3, 5]).map(|(kind, secs)| notice(secs, kind)).collect();
-    assert_eq!(found, Notices { notices: expected, reached: Some(key(5)) });
+    let expected: Vec<_> =
+        kinds.into_iter().zip([1, 3, 5, 7]).map(|(kind, secs)| notice(secs, kind)).collect();
+    assert_eq!(found, Notices { notices: expected, reached: Some(key(7)) });
     assert_eq!(store.notices(after(3, None, 10)).unwrap().notices, []);
 }
 

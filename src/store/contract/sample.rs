@@ -25,6 +25,9 @@ use crate::domain::release::{Release, ReleasedBy, StateCode};
 use crate::domain::replay::{PER_SECOND_DEFAULT, Phase, Replay, Selection, Track};
 use crate::domain::route::{Connect, Reject, RejectCause, Route, Through};
 use crate::domain::signature::Scheme;
+use crate::domain::sms::{
+    DiscardCause, Forward, Message, MessageId, Rewrite, SmsDecision, SmsDirection, SmsText,
+};
 use crate::domain::time::Timestamp;
 use crate::domain::tone::{Tone, ToneName};
 use crate::domain::whitelist::IpWhitelist;
@@ -68,6 +71,7 @@ pub(crate) fn app(no: u32) -> CustomerApp {
         ip_whitelist: IpWhitelist::parse(&["203.0.113.0/24", "2001:db8::/32"]).unwrap(),
         recording: true,
         sms: true,
+        sms_content: true,
         urls: CallbackUrls {
             call_status: text("https://app.example/status"),
             cdr: text("https://app.example/fee"),
@@ -426,6 +430,50 @@ pub(crate) fn bare_cdr(secs: u64) -> Cdr {
         released_by: None,
         ..cdr(secs)
     }
+}
+
+/// A message that came in at that second, with every field set, and whose result is awaited.
+pub(crate) fn message(secs: u64) -> Message {
+    Message {
+        key: key(secs),
+        id: MessageId::new(&format!("message-{secs}")).unwrap(),
+        identifier: format!("identifier-{secs}").into(),
+        at: at(secs),
+        sender: CallingParty::Number(number(1)),
+        x: Some(x(1).number()),
+        app: Some(AppNo(1)),
+        mode: Some(Mode::Ax),
+        segments: 3,
+        subscription: Some(key(7)),
+        user_data: text("order 7"),
+        question: Some(Box::new(attempt())),
+        direction: SmsDirection::FromA,
+        decision: SmsDecision::Forward(Forward {
+            to: number(2),
+            display: x(1),
+            rewrite: Rewrite::WithoutAddressee,
+        }),
+        text: SmsText::new("今天 \0 hello@+8613800000002"),
+        ended: None,
+    }
+}
+
+/// A message to none of our numbers, which was dropped.
+pub(crate) fn ended_message(secs: u64) -> Message {
+    let cause = DiscardCause::UnknownNumber;
+    let message = Message {
+        sender: CallingParty::Unusable,
+        x: None,
+        app: None,
+        mode: None,
+        subscription: None,
+        user_data: None,
+        question: None,
+        direction: SmsDirection::Unknown,
+        decision: SmsDecision::Discard(cause),
+        ..message(secs)
+    };
+    message.end(cause.send_result(), None, false, at(secs))
 }
 
 /// A delivery queued at that second.

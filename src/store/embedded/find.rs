@@ -326,10 +326,10 @@ pub(super) fn operations<'f>(
     })
 }
 
-fn by_value<'v>(field: Field, value: Option<&'v impl Column<'v>>) -> Option<Look<'v>> {
+pub(super) fn by_value<'v>(field: Field, value: Option<&'v impl Column<'v>>) -> Option<Look<'v>> {
     Some(Look { field, value: value?.write()? })
 }
 
-fn by_text(field: Field, text: Option<&str>) -> Option<Look<'_>> {
+pub(super) fn by_text(field: Field, text: Option<&str>) -> Option<Look<'_>> {
     text.map(|text| Look { field, value: Value::Int(hash_of(text)) })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::messages;
 use super::replays;
 use super::sql::column_list;
 use super::sqlite::{Cells, for_each};
@@ -48,6 +49,7 @@ pub(super) fn load(db: &Connection, from: LoadFrom, sink: &mut dyn FnMut(Loaded)
     })?;
     load_ended(db, from.ended_after, sink)?;
     load_calls(db, from.closed_after, sink)?;
+    messages::load(db, from.closed_after, |message| sink(Loaded::Message(Box::new(message))))?;
     load_deliveries(db, sink)?;
     replays::open(db, |replay| sink(Loaded::Replay(replay)))
 }
@@ -163,7 +165,7 @@ fn last_key(db: &Connection) -> Result<RowKey, StoreError> {
         (SELECT coalesce(max(key), 1) FROM call), (SELECT coalesce(max(id), 1) FROM cdr),
         (SELECT coalesce(max(id), 1) FROM delivery), (SELECT coalesce(max(id), 1) FROM audit),
         (SELECT coalesce(max(id), 1) FROM replay), (SELECT coalesce(max(key), 1) FROM recording),
-        (SELECT coalesce(max(key), 1) FROM binding_operation))";
+        (SELECT coalesce(max(key), 1) FROM binding_operation), (SELECT coalesce(max(key), 1) FROM message))";
     let mut last = None;
     for_each(db, sql, [], |cells| {
         last = Some(cells.column("the last key")?);

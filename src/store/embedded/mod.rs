@@ -11,6 +11,7 @@ mod find;
 mod fresh;
 mod list;
 mod load;
+mod messages;
 mod notices;
 mod pool;
 mod recordings;
@@ -37,7 +38,7 @@ use self::pool::ReadPool;
 use self::search::Search;
 use super::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, OperationFilter, Page, Retention,
+    MessageFilter, Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use super::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError};
 use crate::domain::call::Call;
@@ -46,6 +47,7 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 
 /// The database file inside the store's directory.
@@ -63,6 +65,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema-7.sql"),
     include_str!("schema-8.sql"),
     include_str!("schema-9.sql"),
+    include_str!("schema-10.sql"),
 ];
 
 /// SQLite in a directory that this process owns.
@@ -176,6 +179,11 @@ impl Store for EmbeddedStore {
 
     fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
         self.readers.read(load::cdr_files_done)
+    }
+
+    fn find_messages(&self, filter: &MessageFilter, page: Page) -> Result<Vec<Message>, StoreError> {
+        let index = messages::look_for(filter).map(|look| self.search.index(look));
+        self.readers.read(|db| messages::find(db, index.as_ref(), filter, page))
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {

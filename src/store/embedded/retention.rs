@@ -26,6 +26,10 @@ pub(super) fn forget_older(db: &Connection, than: Retention, limit: usize) -> Re
         );
         gone += execute(db, &sql, [Value::Int(before), Value::Int(limit)])?;
     }
+    // Messages whose result is awaited stay, however old.
+    let old = "SELECT key FROM message WHERE key < ?1 AND result IS NOT NULL ORDER BY key LIMIT ?2";
+    let messages = format!("DELETE FROM message WHERE key IN ({old})");
+    gone += execute(db, &messages, [Value::Int(before), Value::Int(limit)])?;
     // Unfinished replays stay, however old.
     let old =
         "SELECT id FROM replay WHERE id < ?1 AND phase IN ('finished', 'cancelled') ORDER BY id LIMIT ?2";

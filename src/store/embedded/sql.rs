@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::store::row::{
     AppColumns, AttemptColumns, AuditColumns, BindingColumns, CallColumns, CdrColumns, EventColumns,
-    NumberColumns, OperationColumns, RecordingColumns, ReplayColumns, ToneColumns,
+    MessageColumns, NumberColumns, OperationColumns, RecordingColumns, ReplayColumns, ToneColumns,
 };
 
 /// The statements of the write path.
@@ -17,6 +17,7 @@ pub(super) struct WriteSql {
     pub(super) call: String,
     pub(super) event: String,
     pub(super) cdr: String,
+    pub(super) message: String,
     pub(super) attempt: String,
     pub(super) attempt_of_ended: String,
     pub(super) delivery_ended: String,
@@ -43,6 +44,7 @@ pub(super) static WRITE: LazyLock<WriteSql> = LazyLock::new(|| WriteSql {
     call: put("call", CallColumns::NAMES),
     event: insert("call_event", EventColumns::NAMES),
     cdr: insert("cdr", CdrColumns::NAMES),
+    message: put("message", MessageColumns::NAMES),
     attempt: format!(
         "INSERT INTO attempt (delivery, n, {columns}) \
          VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE delivery = ?1), {values})",

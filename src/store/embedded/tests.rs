@@ -15,12 +15,13 @@ use crate::domain::id::{AppNo, RowKey};
 use crate::domain::operation::BindingOperation;
 use crate::domain::recording::RecordingFile;
 use crate::domain::replay::Replay;
+use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::store::contract::sample::{self, axb, bound, key};
 use crate::store::contract::{Place, store_contract};
 use crate::store::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
-    Notices, NoticesAfter, OperationFilter, Page, Retention,
+    MessageFilter, Notices, NoticesAfter, OperationFilter, Page, Retention,
 };
 use crate::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreError, Write};
 
@@ -103,6 +104,10 @@ impl Store for CaughtUp {
 
     fn cdr_files_done(&self) -> Result<Option<Day>, StoreError> {
         self.0.cdr_files_done()
+    }
+
+    fn find_messages(&self, filter: &MessageFilter, page: Page) -> Result<Vec<Message>, StoreError> {
+        self.0.find_messages(filter, page)
     }
 
     fn find_calls(&self, filter: &CallFilter, page: Page) -> Result<Vec<Call>, StoreError> {

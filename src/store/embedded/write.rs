@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::fresh::{FreshChanges, is_fresh};
+use super::messages;
 use super::recordings;
 use super::replays;
 use super::sql::WRITE;
@@ -37,6 +38,7 @@ pub(super) fn apply(db: &Connection, write: &Write, fresh: &mut FreshChanges<'_>
         }
         Write::CallClosed { call, closed, x } => return close_call(db, *call, *closed, *x),
         Write::Cdr(cdr) => execute(db, &WRITE.cdr, CdrColumns::from(&**cdr).values()?)?,
+        Write::Message(message) => return messages::put(db, message),
         Write::Delivery { delivery, session, body } => {
             return add_delivery(db, delivery, session.as_deref(), body, fresh);
         }

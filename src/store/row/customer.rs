@@ -58,6 +58,8 @@ pub(crate) struct SettingsDocument {
     ip_whitelist: Vec<String>,
     recording: bool,
     sms: bool,
+    #[serde(default)]
+    sms_content: bool,
     call_status_url: Option<Box<str>>,
     cdr_url: Option<Box<str>>,
     sms_notify_url: Option<Box<str>>,
@@ -126,6 +128,7 @@ impl From<&CustomerApp> for SettingsDocument {
             ip_whitelist: app.ip_whitelist.networks().iter().map(ToString::to_string).collect(),
             recording: app.recording,
             sms: app.sms,
+            sms_content: app.sms_content,
             call_status_url: call_status,
             cdr_url: cdr,
             sms_notify_url: sms_notify,
@@ -207,6 +210,7 @@ impl AppColumns<'_> {
                 .map_err(|_| RowError::Unreadable("app.settings"))?,
             recording: settings.recording,
             sms: settings.sms,
+            sms_content: settings.sms_content,
             urls: CallbackUrls {
                 call_status: settings.call_status_url,
                 cdr: settings.cdr_url,

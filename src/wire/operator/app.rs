@@ -103,6 +103,7 @@ fn settings(mut members: Members) -> Result<Vec<AppSetting>, Unusable> {
     let days = from.nullable_integer("recordingDays", 1, RECORDING_DAYS_MAX)?;
     settings.extend(days.map(|days| AppSetting::RecordingDays(days.and_then(NonZeroU32::new))));
     settings.extend(from.boolean("sms")?.map(AppSetting::Sms));
+    settings.extend(from.boolean("smsContent")?.map(AppSetting::SmsContent));
     settings.extend(url(from, "callStatusUrl")?.map(AppSetting::CallStatusUrl));
     settings.extend(url(from, "cdrUrl")?.map(AppSetting::CdrUrl));
     settings.extend(url(from, "numberStatusUrl")?.map(AppSetting::NumberStatusUrl));
@@ -264,6 +265,7 @@ pub struct AppAnswer<'a> {
     recording: bool,
     recording_days: Option<u32>,
     sms: bool,
+    sms_content: bool,
     call_status_url: Option<&'a str>,
     cdr_url: Option<&'a str>,
     number_status_url: Option<&'a str>,
@@ -313,6 +315,7 @@ impl<'a> AppAnswer<'a> {
             recording: app.recording,
             recording_days: app.recording_days.map(NonZeroU32::get),
             sms: app.sms,
+            sms_content: app.sms_content,
             call_status_url: app.urls.call_status.as_deref(),
             cdr_url: app.urls.cdr.as_deref(),
             number_status_url: app.urls.number_status.as_deref(),
@@ -384,7 +387,7 @@ mod tests {
         let shown = serde_json::to_value(AppAnswer::of(&app, NOON).with_secret(&app)).unwrap();
         let expected = serde_json::json!({
             "appKey": "drawn-key", "appSecret": "drawn-secret", "name": "demo", "mode": "AXB", "status": "active", "frozen": false,
-            "ipWhitelist": [], "recording": false, "recordingDays": null, "sms": false, "callStatusUrl": null, "cdrUrl": null,
+            "ipWhitelist": [], "recording": false, "recordingDays": null, "sms": false, "smsContent": false, "callStatusUrl": null, "cdrUrl": null,
             "numberStatusUrl": null, "smsNotifyUrl": null, "smsControlUrl": null, "pushNumberStatus": false,
             "extensionDigits": 4, "extensionTone": null, "callbackTone": null, "callbackNum": null, "flowLimitPerSecond": null,
             "checkTones": false, "noBindingTone": null, "noCalleeTone": null, "authSchemes": ["AKSK", "WSSE"],

@@ -6,6 +6,7 @@ pub mod binding;
 pub mod call;
 pub mod cdr;
 pub mod members;
+pub mod message;
 pub mod number;
 pub mod params;
 pub mod record;

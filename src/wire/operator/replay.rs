@@ -36,7 +36,7 @@ pub fn new_replay(body: &[u8]) -> Result<NewReplay, Unusable> {
     }
     let selection = Selection {
         app: None,
-        kind: members.word("kind", NoticeKind::from_word, "event, cdr or numStatus")?,
+        kind: members.word("kind", NoticeKind::from_word, "event, cdr, numStatus or sms")?,
         state: members.word("state", State::from_word, "pending, delivered or exhausted")?,
         session: session.map(String::into_boxed_str),
         from: members.time("from")?,

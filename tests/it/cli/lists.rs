@@ -192,3 +192,28 @@ async fn usage_records_are_listed_and_exported() {
     assert!(csv.contains(&format!("bind,customer,{},AXB,{X},{A},{B},,,,{id}", app.key)), "{csv}");
     assert_eq!(operator(&world, "usage calls").await.worked(), "No CDR fits.\n");
 }
+
+#[tokio::test]
+async fn messages_are_listed_exported_and_shown_with_what_became_of_them() {
+    let (world, app) = World::sms("AXB", &json!({})).await;
+    app.bind_axb(X, A, B).await;
+    let sent = world.switch().text("m-1", A, "hello").await["smsIdentifier"].as_str().unwrap().to_owned();
+    world.switch().message_sent(&sent, &json!({"sendResult": 10})).await;
+    world.quiet().await;
+    let list =
+        operator(&world, &format!("message list --app {} --party {B} --result 10", app.key)).await.worked();
+    assert_eq!(list, operator(&world, &format!("usage messages --app {}", app.key)).await.worked());
+    let row = list.lines().nth(1).unwrap();
+    for part in [A, X, B, "10: not sent", &sent] {
+        assert!(row.contains(part), "{part} in {list}");
+    }
+    assert_eq!(operator(&world, "message list --result awaited").await.worked(), "No message fits.\n");
+    let story = operator(&world, &format!("message show {sent}")).await.worked();
+    for part in ["  switch's message id  m-1\n", "  sendResult           10: not sent\n", "sms", "delivered"]
+    {
+        assert!(story.contains(part), "{part:?} in {story}");
+    }
+    let csv = operator(&world, "message export --result 10").await.worked();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    assert!(operator(&world, "message show none").await.failed(1).contains("message_not_found"));
+}

@@ -244,6 +244,12 @@ const SWITCH_MEMBERS: &[&str] = &[
     "number",
     "status",
     "cause",
+    "messageId",
+    "sender",
+    "x",
+    "text",
+    "segments",
+    "sendResult",
 ];
 
 #[test]
@@ -251,7 +257,7 @@ fn the_switch_always_gets_an_answer_that_does_not_block_its_queue() {
     let laboratory = Laboratory::new("AXE");
     let token = ("Authorization".to_owned(), format!("Bearer {SWITCH_TOKEN}"));
     laboratory.try_many(60, &any_members(SWITCH_MEMBERS), |members| {
-        for path in ["route", "events", "recordings", "numbers/status"] {
+        for path in ["route", "events", "recordings", "messages", "messages/m/result", "numbers/status"] {
             for body in [members.clone(), json!([members])] {
                 let target = format!("/switch/v1/{path}");
                 let bytes =

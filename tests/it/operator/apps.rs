@@ -14,7 +14,7 @@ async fn a_new_app_is_shown_whole_and_its_secret_only_once() {
     let world = World::new().await;
     let operator = world.operator();
     let wanted = json!({"name": "出行", "mode": "AXE", "appKey": KEY, "appSecret": "an-imported-secret",
-        "ipWhitelist": ["203.0.113.7", "2001:db8::/32"], "recording": true, "recordingDays": 30, "sms": true,
+        "ipWhitelist": ["203.0.113.7", "2001:db8::/32"], "recording": true, "recordingDays": 30, "sms": true, "smsContent": true,
         "callStatusUrl": "https://app.example.com/status", "cdrUrl": "https://app.example.com/fee",
         "numberStatusUrl": "https://app.example.com/number", "smsNotifyUrl": "https://app.example.com/sms",
         "smsControlUrl": "http://app.example.com/control", "pushNumberStatus": true, "extensionDigits": 2,

@@ -60,7 +60,7 @@ async fn a_parameter_that_is_unknown_or_cannot_be_used_is_refused_by_its_name() 
         ("cdrs?result=busy", "result"),
         ("cdrs?to=2026-13-01T00:00:00Z", "to"),
         ("deliveries?state=lost", "state"),
-        ("deliveries?kind=sms", "kind"),
+        ("deliveries?kind=mail", "kind"),
         ("replays?state=running", "state"),
         ("replays?cursor=YXVkaXQgMQ", "cursor"),
         ("usage/bindings?operation=call", "operation"),

@@ -5,6 +5,7 @@ mod bindings;
 mod cdrs;
 mod common;
 mod deliveries;
+mod messages;
 mod numbers;
 mod replays;
 mod usage;

@@ -45,6 +45,8 @@ pub const B: &str = "+8613800000002";
 pub const STATUS: &str = "/status";
 pub const FEE: &str = "/fee";
 pub const NUMBER_STATUS: &str = "/number-status";
+pub const SMS: &str = "/sms";
+pub const SMS_CONTROL: &str = "/sms-control";
 
 /// Where the listeners are. A restart moves them.
 #[derive(Clone, Debug)]
@@ -170,6 +172,31 @@ impl World {
     /// Gives an app an X.
     pub async fn number_in(&self, app: &Customer, x: &str, area: &str) {
         let body = json!({"numbers": [{"number": x, "appKey": app.key, "areaCode": area}]});
+        let added = self.operator().ask("POST", "numbers", &body).await;
+        assert_eq!(added.json()["added"], 1, "{}", added.text());
+    }
+
+    /// A world with one app of a mode that is open for SMS, with `settings` beside, and whose number [`X`] carries SMS.
+    pub async fn sms(mode: &str, settings: &Value) -> (Self, Customer) {
+        let world = Self::new().await;
+        let app = world.sms_app(mode, settings).await;
+        world.sms_number(&app, X).await;
+        (world, app)
+    }
+
+    /// An app that is open for SMS and gets its results.
+    pub async fn sms_app(&self, mode: &str, settings: &Value) -> Customer {
+        let mut more = json!({"sms": true, "smsNotifyUrl": self.receiver.url(SMS),
+            "smsControlUrl": self.receiver.url(SMS_CONTROL)});
+        for (name, value) in settings.as_object().into_iter().flatten() {
+            more[name] = value.clone();
+        }
+        self.app(mode, &more).await
+    }
+
+    /// Gives an app an X that carries SMS.
+    pub async fn sms_number(&self, app: &Customer, x: &str) {
+        let body = json!({"numbers": [{"number": x, "appKey": app.key, "areaCode": "0755", "sms": true}]});
         let added = self.operator().ask("POST", "numbers", &body).await;
         assert_eq!(added.json()["added"], 1, "{}", added.text());
     }

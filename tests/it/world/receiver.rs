@@ -134,7 +134,8 @@ async fn attend(mut stream: TcpStream, desk: Arc<Desk>) {
     let mut unread = Vec::new();
     while let Some(push) = read_push(&mut stream, &mut unread).await {
         let reaction = desk.reactions.lock().unwrap().get(push.path_alone()).cloned();
-        let asks = push.body.contains(r#""notifyMode":"Block""#) && push.body.contains("callin");
+        let calls = push.body.contains(r#""notifyMode":"Block""#) && push.body.contains("callin");
+        let asks = calls || push.body.contains(r#""notificationMode":"Block""#);
         desk.pushes.lock().unwrap().push_back(push);
         desk.arrived.notify_waiters();
         let (status, body) = match reaction.unwrap_or(Reaction::Answer(200, "")) {

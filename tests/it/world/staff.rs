@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Headers, exchange, request, try_exchange};
-use super::{Addresses, OPERATOR_TOKEN, SWITCH_TOKEN};
+use super::{Addresses, OPERATOR_TOKEN, SWITCH_TOKEN, X};
 
 fn bearer(token: &str) -> (String, String) {
     ("Authorization".into(), format!("Bearer {token}"))
@@ -58,6 +58,24 @@ impl Switch {
     /// Says something about a recording; answers `[accepted, duplicates, parked]`.
     pub async fn tell_recording(&self, body: &Value) -> [u64; 3] {
         let counted = self.post("recordings", body).await;
+        ["accepted", "duplicates", "parked"].map(|counter| counted[counter].as_u64().unwrap())
+    }
+
+    /// What is to become of this message?
+    pub async fn message(&self, body: &Value) -> Value {
+        self.post("messages", body).await
+    }
+
+    /// The same for a message of one segment.
+    pub async fn text(&self, id: &str, sender: &str, text: &str) -> Value {
+        let ts = "2026-01-02T03:04:05.250Z";
+        let body = json!({"messageId": id, "sender": sender, "x": X, "text": text, "segments": 1, "ts": ts});
+        self.message(&body).await
+    }
+
+    /// Says what came of a message; answers `[accepted, duplicates, parked]`.
+    pub async fn message_sent(&self, identifier: &str, body: &Value) -> [u64; 3] {
+        let counted = self.post(&format!("messages/{identifier}/result"), body).await;
         ["accepted", "duplicates", "parked"].map(|counter| counted[counter].as_u64().unwrap())
     }
 

@@ -18,10 +18,12 @@ pub(super) enum Source {
     Closing,
     /// Ended bindings.
     Ended,
+    /// Short messages.
+    Message,
 }
 
 impl Source {
-    pub(super) const ALL: [Self; 4] = [Self::Cdr, Self::Delivery, Self::Closing, Self::Ended];
+    pub(super) const ALL: [Self; 5] = [Self::Cdr, Self::Delivery, Self::Closing, Self::Ended, Self::Message];
 }
 
 /// The frontier of every source.
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_row_committed_after_a_higher_one_was_moved_is_not_passed_over() {
-        let frontier = Frontier::new([10; 4]);
+        let frontier = Frontier::new([10; Source::ALL.len()]);
         frontier.begin(Source::Cdr);
         frontier.moved(Source::Cdr, 20);
         assert_eq!((frontier.reached(Source::Cdr), frontier.reached(Source::Ended)), (20, 10));
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_row_committed_while_the_mover_works_is_left_to_its_next_round() {
-        let frontier = Frontier::new([10; 4]);
+        let frontier = Frontier::new([10; Source::ALL.len()]);
         frontier.begin(Source::Cdr);
         frontier.committed(Source::Cdr, 15);
         frontier.moved(Source::Cdr, 20);

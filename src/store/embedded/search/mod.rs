@@ -55,6 +55,9 @@ pub(super) enum Field {
     CdrSession = 12,
     DeliverySession = 13,
     CallSession = 14,
+    MessageX = 15,
+    MessageParty = 16,
+    MessageIdentifier = 17,
 }
 
 /// What stands for a text in the index. Texts that share one are told apart by the rows they lead to, which are
@@ -72,6 +75,7 @@ impl Field {
             Self::DeliverySession | Self::DeliveryApp => Source::Delivery,
             Self::CallX | Self::CallSession => Source::Closing,
             Self::EndedX | Self::EndedParty | Self::EndedBinding => Source::Ended,
+            Self::MessageX | Self::MessageParty | Self::MessageIdentifier => Source::Message,
         }
     }
 }

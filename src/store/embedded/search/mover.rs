@@ -33,6 +33,7 @@ impl Source {
             Self::Delivery => "delivery",
             Self::Closing => "closing",
             Self::Ended => "binding_ended",
+            Self::Message => "message",
         }
     }
 
@@ -50,6 +51,10 @@ impl Source {
             }
             Self::Ended => {
                 "SELECT key, key, x, y, a, b, id, ax FROM binding_ended WHERE key > ?1 ORDER BY key LIMIT ?2"
+            }
+            Self::Message => {
+                "SELECT key, key, iif(app IS NULL, NULL, x), sender, receiver, identifier FROM message \
+                 WHERE key > ?1 ORDER BY key LIMIT ?2"
             }
         }
     }
@@ -75,6 +80,9 @@ impl Source {
                 Field::EndedBinding,
                 Field::EndedBinding,
             ],
+            Self::Message => {
+                &[Field::MessageX, Field::MessageParty, Field::MessageParty, Field::MessageIdentifier]
+            }
         }
     }
 }
