@@ -196,13 +196,14 @@ impl Ledger {
             let Some(by_ms) = self.jumps.jumped() else { return now };
             info!(
                 by_ms,
-                "the clock was set; calls, CDRs, quarantines and replays keep their time left to wait"
+                "the clock was set; calls, messages, CDRs, quarantines and replays keep their time left to wait"
             );
             self.reports.clock_was_set(by_ms);
             self.replays.clock_was_set(by_ms);
             self.shared.note_replays(self.replays.figures());
             self.staging.clock_was_set(by_ms);
             self.shared.registry.calls.clock_was_set(by_ms, now);
+            self.shared.registry.messages.clock_was_set(by_ms);
             self.paused_until = self.paused_until.map(|until| until.moved(by_ms));
         }
     }
@@ -334,7 +335,7 @@ impl Ledger {
             shared.registry.calls.put(call);
         }
         for message in draft.messages.into_values() {
-            shared.put_message(message);
+            shared.put_message(message, now);
         }
         if !draft.replays.is_empty() {
             for replay in draft.replays.into_values() {

@@ -64,7 +64,7 @@ pub fn load(
                 }
                 shared.registry.calls.put(call.into());
             }
-            Loaded::Message(message) => shared.registry.messages.put(Arc::new(*message)),
+            Loaded::Message(message) => shared.registry.messages.put(Arc::new(*message), now),
             Loaded::Tone(tone) => shared.registry.tones.put(tone),
             Loaded::Delivery(delivery) => shared.dispatch().enqueue(delivery, now),
             Loaded::Replay(replay) => _ = replays.put(replay, now),

@@ -56,6 +56,8 @@ pub struct Handed {
 /// What came of asking the customer about a message.
 #[derive(Debug)]
 pub struct AskedAbout {
+    /// The app that was asked.
+    pub app: AppNo,
     /// The record of the question. Its `failure` says why there is no reply.
     pub record: Box<Attempt>,
     /// What the customer decided.
@@ -171,7 +173,8 @@ impl Asking {
                 None
             }
         });
-        let handed = Handed { message, asked: Some(AskedAbout { record: Box::new(record), reply }) };
+        let asked = AskedAbout { app: app.no, record: Box::new(record), reply };
+        let handed = Handed { message, asked: Some(asked) };
         let (answer, answered) = oneshot::channel();
         let job = Job::Message(Box::new(handed), answer);
         let Some(writer) = writer.upgrade() else { return };
@@ -201,7 +204,9 @@ impl Ledger {
         }
         // Also when the customer was asked: what is bound may have changed meanwhile.
         let Relayed { app, mode, verdict } = self.shared.registry.relay(submitted, now);
-        let reply = asked.as_ref().and_then(|asked| asked.reply.as_ref());
+        // No app decides about messages to another's numbers.
+        let asked_owner = asked.as_ref().filter(|asked| app == Some(asked.app));
+        let reply = asked_owner.and_then(|asked| asked.reply.as_ref());
         let decision = match verdict.relay {
             Relay::Forward(forward) => SmsDecision::Forward(forward),
             Relay::Ask => self.follow(reply, submitted),
@@ -307,7 +312,7 @@ fn keep(message: Message, draft: &mut Draft) -> Arc<Message> {
 
 impl Shared {
     /// Takes in a message that is durable as it stands now.
-    pub(super) fn put_message(&self, message: Arc<Message>) {
+    pub(super) fn put_message(&self, message: Arc<Message>, now: Timestamp) {
         if self.registry.messages.get(&message.id).is_none() {
             let decision = match message.decision {
                 SmsDecision::Forward(_) => "forward",
@@ -318,6 +323,6 @@ impl Shared {
         if let Some(ended) = &message.ended {
             self.metrics.message_results.with_label_values(&[ended.result.as_str()]).inc();
         }
-        self.registry.messages.put(message);
+        self.registry.messages.put(message, now);
     }
 }

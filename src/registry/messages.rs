@@ -18,9 +18,16 @@ pub struct Messages {
     /// The same messages by what customers know them by.
     by_identifier: DashMap<Box<str>, MessageId>,
     /// Those whose result is awaited, oldest first.
-    open: Mutex<BTreeMap<RowKey, MessageId>>,
+    open: Mutex<BTreeMap<RowKey, Known>>,
     /// Those that have ended, about in the order in which they came in.
-    ended: Mutex<VecDeque<(RowKey, MessageId)>>,
+    ended: Mutex<VecDeque<Known>>,
+}
+
+/// A message, and since when it counts as known on the clock as it is now.
+#[derive(Clone, Debug)]
+struct Known {
+    since: Timestamp,
+    id: MessageId,
 }
 
 impl Messages {
@@ -40,16 +47,17 @@ impl Messages {
         self.get(&id)
     }
 
-    /// Puts a message that is durable in place of its former self.
-    pub fn put(&self, message: Arc<Message>) {
+    /// Puts a message that is durable at `now` in place of its former self.
+    pub fn put(&self, message: Arc<Message>, now: Timestamp) {
         let (key, id) = (message.key, message.id.clone());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Keys never go back. A clock that was set back must not let a message wait for as long again.
+        let since = || Timestamp::from_millis(key.millis()).min(now);
+        let known = open.remove(&key).unwrap_or_else(|| Known { since: since(), id: id.clone() });
         if message.ended.is_none() {
-            open.insert(key, id.clone());
+            open.insert(key, known);
         } else {
-            open.remove(&key);
-            let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-            ended.push_back((key, id.clone()));
+            self.ended.lock().unwrap_or_else(PoisonError::into_inner).push_back(known);
         }
         self.by_identifier.insert(message.identifier.clone(), id.clone());
         self.by_id.insert(id, message);
@@ -58,8 +66,8 @@ impl Messages {
     /// The messages that came in by `until` and whose result is still awaited, oldest first, at most `limit`.
     pub fn overdue(&self, until: Timestamp, limit: usize) -> Vec<Arc<Message>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let overdue = open.iter().take_while(|(key, _)| key.millis() <= until.millis()).take(limit);
-        overdue.filter_map(|(_, id)| self.get(id)).collect()
+        let overdue = open.values().take_while(|known| known.since <= until).take(limit);
+        overdue.filter_map(|known| self.get(&known.id)).collect()
     }
 
     /// How many results are awaited.
@@ -70,13 +78,23 @@ impl Messages {
     /// Drops messages that have ended and came in longer than `keep` ago.
     pub fn forget(&self, now: Timestamp, keep: Duration) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = now.before(keep).millis();
-        while ended.front().is_some_and(|(key, _)| key.millis() <= until) {
-            if let Some((_, id)) = ended.pop_front()
-                && let Some((_, message)) = self.by_id.remove(&id)
+        let until = now.before(keep);
+        while ended.front().is_some_and(|known| known.since <= until) {
+            if let Some(known) = ended.pop_front()
+                && let Some((_, message)) = self.by_id.remove(&known.id)
             {
                 self.by_identifier.remove(&message.identifier);
             }
+        }
+    }
+
+    /// The clock was set by so many milliseconds. Results are awaited, and repeats are recognised, for as long as was
+    /// left (delivery R15).
+    pub fn clock_was_set(&self, by_ms: i64) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        for known in open.values_mut().chain(ended.iter_mut()) {
+            known.since = known.since.moved(by_ms);
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::calls::cdrs;
 use crate::world::http::soon;
-use crate::world::{A, AXB, B, FEE, NUMBER_STATUS, Reaction, Switch, World, X};
+use crate::world::{A, AXB, B, FEE, NUMBER_STATUS, Reaction, SMS, Switch, World, X};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -151,5 +151,27 @@ async fn a_replay_goes_on_at_its_rate_when_the_clock_is_set() {
             pushed += world.pushed(NUMBER_STATUS).await.len();
         }
         assert_eq!(pushed, 6, "{by_ms}");
+    }
+}
+
+#[tokio::test]
+async fn the_result_of_a_message_is_awaited_for_as_long_as_without_the_jump() {
+    for by_ms in BOTH_WAYS {
+        let (world, app) = World::sms("AXB", &json!({})).await;
+        assert_eq!(
+            app.post(AXB, &json!({"callerNum": A, "calleeNum": B, "relationNum": X})).await.status,
+            200
+        );
+        let switch = world.switch();
+        let sent = |answer: serde_json::Value| answer["smsIdentifier"].as_str().unwrap().to_owned();
+        let reported = sent(switch.text("m-1", A, "hello").await);
+        switch.text("m-2", B, "hello").await;
+        world.jump(by_ms);
+        world.advance(59 * MINUTE).await;
+        assert_eq!(switch.message_sent(&reported, &json!({"sendResult": 0})).await, [1, 0, 0], "{by_ms}");
+        assert_eq!(world.receiver.next(SMS).await.json()["smsEvent"]["sendResult"], 0, "{by_ms}");
+        assert!(world.pushed(SMS).await.is_empty(), "{by_ms}: swept too soon");
+        world.advance(71 * SECOND).await;
+        assert_eq!(world.receiver.next(SMS).await.json()["smsEvent"]["sendResult"], 5, "{by_ms}");
     }
 }

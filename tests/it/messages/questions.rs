@@ -186,3 +186,20 @@ async fn a_question_is_no_delivery_and_no_notice_to_fetch() {
     assert_eq!(app.get("/rest/notifications/v1", "").await.json()["items"], json!([]));
     assert_eq!(world.pushed(SMS_CONTROL).await, [] as [Pushed; 0]);
 }
+
+#[tokio::test]
+async fn an_app_whose_number_goes_to_another_while_it_is_asked_does_not_decide_about_the_message() {
+    let (world, _) = World::sms("X", &Value::Null).await;
+    let heir = world.app("X", &json!({"sms": true})).await;
+    let release = Arc::new(Semaphore::new(0));
+    let reply = r#"{"actions":[{"operation":"vNumberRoute","message":{"called":"+8613800000002"}}]}"#;
+    world.receiver.react(SMS_CONTROL, Reaction::HangThen(Arc::clone(&release), reply.into()));
+    let switch = world.switch();
+    let asking = tokio::spawn(async move { switch.text("m-1", A, "hello").await });
+    world.receiver.next(SMS_CONTROL).await;
+    let moved =
+        world.operator().ask("POST", "numbers/8617000000001/move", &json!({"appKey": heir.key})).await;
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    release.add_permits(1);
+    assert_eq!(told(&asking.await.unwrap()), ("discard".to_owned(), "7".to_owned()));
+}
