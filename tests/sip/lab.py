@@ -1,6 +1,7 @@
 """The laboratory: redis, rtpengine, Kamailio with the shipped configuration, and the real gateway, each on loopback
 addresses of its own, in a folder of its own, ended by pid."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -91,9 +92,12 @@ class Lab:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if name == "kamailio":
+            self.end_workers()
 
     def end_workers(self):
-        """Kamailio's workers outlive a main process that was killed: found by our configuration's path."""
+        """Kamailio's workers outlive a main process that was killed, or told to end while it starts: found by our
+        configuration's path."""
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
@@ -101,7 +105,8 @@ class Lab:
                 except OSError:
                     continue
                 if str(self.folder / "kamailio.cfg").encode() in command:
-                    os.kill(int(entry.name), 9)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(entry.name), 9)
 
     def stop_all(self):
         for name in ("kamailio", "keys", "tones", "recorder", "gateway", "rtpengine", "redis"):
@@ -211,7 +216,7 @@ quarantine_secs = 0
                             "-subj", "/CN=switch", "-days", "2"], cwd=self.folder, check=True, capture_output=True)
         self.run("kamailio", ["kamailio", "-f", str(self.folder / "kamailio.cfg"), "-DD", "-E", "-m", "128", "-M", "8",
                               "-Y", str(self.folder / "run"), "-P", str(self.folder / "kamailio.pid")])
-        wait_for("Kamailio", lambda: self.answers_options())
+        wait_for("Kamailio", lambda: self.answers_options(), 60)
 
     def site(self, text):
         """The shipped site.cfg with the laboratory's values."""
@@ -229,6 +234,10 @@ quarantine_secs = 0
             assert f"# {line}" in text, line
             text = text.replace(f"# {line}", line)
         text = text.replace("##!define SITE_TLS", "#!define SITE_TLS")
+        # Several laboratories stand side by side, and each worker is a process.
+        for many, few in (("children=4", "children=2"), ("async_workers=32", "async_workers=8")):
+            assert many in text, many
+            text = text.replace(many, few)
         text = text.replace("listen=tcp:127.0.0.10:8060", f"listen=tcp:{CALLER_SIDE}:{self.control}")
         return text.replace("127.0.0.", f"{NET}.").replace("127[.]0[.]0[.]", "127[.]0[.]")
 

@@ -2,6 +2,7 @@
 
 The parts run at the same time, each in a process, a network and a laboratory of its own."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -19,12 +20,13 @@ import lab
 import limits
 import load
 import media
+import messages
 import phones
 from cases import CALLS, PARTS, check, chosen
 from customer import Application, Receiver
 
-X = [f"861700000{n:04}" for n in range(1, 4 + CALLS)]
-AXB_X, AXE_X, X_X, AX_X = *X[:3], X[3:]
+X = [f"861700000{n:04}" for n in range(1, 5 + CALLS)]
+AXB_X, AXE_X, X_X, SMS_X, AX_X = *X[:4], X[4:]
 
 
 class Suite:
@@ -35,14 +37,15 @@ class Suite:
         self.axb, self.axe = self.application("AXB", [AXB_X]), self.application("AXE", [AXE_X])
         self.ax = self.application("AX", AX_X)
         self.apps = {"AXB": self.axb, "AX": self.ax, "AXE": self.axe, "X": self.application("X", [X_X])}
+        self.texts, self.sms_x = self.application("AXB", [SMS_X], sms=True), SMS_X
         self.left = self.tunnel = None
 
-    def application(self, mode, numbers):
+    def application(self, mode, numbers, sms=False):
         app = self.world.operator("POST", "apps", {
             "name": "sip", "mode": mode, "callStatusUrl": self.receiver.url + "/status",
-            "cdrUrl": self.receiver.url + "/fee"})
+            "cdrUrl": self.receiver.url + "/fee", "sms": sms, "smsNotifyUrl": self.receiver.url + "/sms"})
         self.world.operator("POST", "numbers", {"numbers": [
-            {"number": "+" + x, "appKey": app["appKey"], "areaCode": "0755"} for x in numbers]})
+            {"number": "+" + x, "appKey": app["appKey"], "areaCode": "0755", "sms": sms} for x in numbers]})
         return Application(f"http://{lab.GATEWAY}:{self.world.ports['customer']}", app["appKey"], app["appSecret"])
 
     def pairs(self, count=CALLS):
@@ -181,8 +184,10 @@ class Suite:
         lab.tell(call["callId"])
 
 
+# Parts that run at the same time: two cores have enough to do with them.
+AT_ONCE = 5
 # Parts beside those of cases.py: functions that return their problems, named by their doc string.
-OTHERS = {"limits": [limits.maximum_duration], "faults": faults.ALL, "media": media.ALL}
+OTHERS = {"limits": [limits.maximum_duration], "faults": faults.ALL, "media": media.ALL, "messages": messages.ALL}
 
 
 def run(privnum, use, mutate=None):
@@ -242,6 +247,15 @@ def print_rows(rows):
             print(f"       {problem}", flush=True)
 
 
+def in_process(privnum, only, net, part):
+    """The rows of a part, run in a process and a network of its own."""
+    done = subprocess.run([sys.executable, __file__, privnum, only], stdout=subprocess.PIPE, text=True,
+                          env=os.environ | {"PRIVNUM_SIP_PART": part, "PRIVNUM_SIP_NET": str(net)})
+    if done.returncode != 0:
+        return [("", f"the part {part}", ["it failed, see above"])]
+    return json.loads(done.stdout)
+
+
 def main():
     if part := os.environ.get("PRIVNUM_SIP_PART"):
         privnum, only = sys.argv[1:]
@@ -249,15 +263,11 @@ def main():
         return 0
     privnum, only = sys.argv[1], " ".join(sys.argv[2:])
     parts = ["load"] if only == "load" else [*PARTS, *OTHERS, "broken"]
-    running = [subprocess.Popen([sys.executable, __file__, privnum, only], stdout=subprocess.PIPE, text=True,
-                                env=os.environ | {"PRIVNUM_SIP_PART": part, "PRIVNUM_SIP_NET": str(net)})
-               for net, part in enumerate(parts)]
     rows = []
-    for part in running:
-        output = part.communicate()[0]
-        result = json.loads(output) if part.returncode == 0 else [("", "a part of the suite", ["it failed, see above"])]
-        print_rows(result)
-        rows += result
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for result in pool.map(lambda numbered: in_process(privnum, only, *numbered), enumerate(parts)):
+            print_rows(result)
+            rows += result
     failed = sum(bool(problems) for _, _, problems in rows)
     print(f"{len(rows) - failed} passed, {failed} failed")
     return 1 if failed or not rows else 0
