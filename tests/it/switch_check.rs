@@ -149,6 +149,20 @@ async fn a_wrong_secret_and_a_wrong_token_are_named() {
 }
 
 #[tokio::test]
+async fn an_app_of_a_mode_that_cannot_be_played_is_no_fault() {
+    let world = world("").await;
+    for mode in ["AXYB", "X"] {
+        let app = world.app(mode, &Value::Null).await;
+        let ran = check_gateway(&world, arguments(&world, &app, &[])).await;
+        let why = "the app's mode is AXYB or X, whose calls are not played";
+        assert_eq!(ran.faults(), [("customer.app".to_owned(), why.to_owned())], "{mode}");
+        assert_eq!(ran.verdict("customer.app").as_deref(), Some("notChecked"), "{mode}");
+        assert_eq!(ran.verdict("route.unknownNumber").as_deref(), Some("ok"), "{mode}");
+        assert_eq!(ran.code, 0, "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn arguments_that_make_no_sense_are_refused() {
     let none = ended(privnum(&[]).spawn().unwrap()).await;
     assert_eq!(none.code, 2, "{}", none.err);

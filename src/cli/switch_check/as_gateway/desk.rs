@@ -9,6 +9,7 @@ use super::log::{KEPT_MAX, Log, Question, Recording, Reported, keep};
 use super::step::{Ask, Step, reject};
 use crate::domain::call::Stage;
 use crate::domain::number::E164;
+use crate::domain::sms::SendResult;
 use crate::domain::time::Timestamp;
 use crate::wire::switch::{RecordingReport, RouteAnswer, events, recording, route_question};
 
@@ -68,10 +69,15 @@ impl Desk {
             self.log.connections.insert(request.peer);
         }
         let sent = recorded_call(request);
+        let message_result = is_message_result(request.path);
         let known = matches!(
             request.path,
-            "/switch/v1/route" | "/switch/v1/events" | "/switch/v1/recordings" | "/switch/v1/numbers/status"
-        );
+            "/switch/v1/route"
+                | "/switch/v1/events"
+                | "/switch/v1/recordings"
+                | "/switch/v1/messages"
+                | "/switch/v1/numbers/status"
+        ) || message_result;
         let tone = request.method == Method::GET && request.path.starts_with("/switch/v1/tones/");
         if !(known && request.method == Method::POST || tone || sent.is_some()) {
             keep(&mut self.log.elsewhere, format!("{} {}", request.method, request.path));
@@ -86,6 +92,9 @@ impl Desk {
             "/switch/v1/events" => self.events(request.body, now),
             "/switch/v1/recordings" => self.recording(request.body, now),
             "/switch/v1/numbers/status" => (200, json!({"updated": 0, "unchanged": 0, "unknown": 0})),
+            // Messages are not looked at. One that a phone sends meanwhile shall only not be taken for a mistake.
+            "/switch/v1/messages" => (200, discard()),
+            _ if message_result => counted(true),
             _ if tone => fault(404, "not_found"),
             _ => self.file(sent.expect("nothing else is left"), request.body),
         }
@@ -185,6 +194,18 @@ impl Desk {
 fn recorded_call<'a>(request: &Incoming<'a>) -> Option<&'a str> {
     let call = request.path.strip_prefix("/switch/v1/recordings/")?;
     (request.method == Method::PUT && !call.is_empty() && !call.contains('/')).then_some(call)
+}
+
+/// Whether this is where a switch says what came of a message.
+fn is_message_result(path: &str) -> bool {
+    let name = path.strip_prefix("/switch/v1/messages/").and_then(|rest| rest.strip_suffix("/result"));
+    name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
+/// The decision about any message.
+fn discard() -> Value {
+    let send_result = SendResult::INTERNAL_ERROR.code();
+    json!({"action": "discard", "smsIdentifier": "", "sendResult": send_result, "reason": "a check of calls"})
 }
 
 /// Why an event cannot be used.

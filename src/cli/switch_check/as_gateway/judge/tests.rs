@@ -327,3 +327,17 @@ fn calls_that_did_not_come_are_missing_and_those_left_out_are_not() {
     let nothing = judge(&Desk::new(plan.to_vec(), X.into()).log, &plan, &[]);
     assert!(nothing.iter().all(|finding| finding.verdict != Verdict::Ok), "nothing came, nothing is right");
 }
+
+#[test]
+fn messages_and_what_came_of_them_are_no_unknown_uris() {
+    let mut switch = Switch::new(&[Step::Rejected]);
+    let (status, answer) = switch.send(&Method::POST, "/switch/v1/messages", b"{\"messageId\":\"m-1\"}");
+    assert_eq!((status, &answer["action"]), (200, &json!("discard")));
+    assert_eq!(switch.send(&Method::POST, "/switch/v1/messages/m-1/result", b"{\"sendResult\":0}").0, 200);
+    assert_eq!(switch.desk.log.elsewhere, [] as [String; 0]);
+    for stray in ["/switch/v1/messages//result", "/switch/v1/messages/m/1/result", "/switch/v1/messages/m-1"]
+    {
+        assert_eq!(switch.send(&Method::POST, stray, b"{}").0, 404, "{stray}");
+    }
+    assert_eq!(switch.desk.log.elsewhere.len(), 3);
+}
