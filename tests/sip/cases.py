@@ -112,7 +112,7 @@ AXE = [
 ]
 # In X mode nothing is bound, and the app hears of the beginning of a call by the question. A gateway that was away knows no
 # answer, and waits for one before it makes the CDR: longer than a case lasts.
-DECIDED = [end for end in ENDS if end.midway != "unbind" and end.gateway != "away"]
+DECIDED = [end for end in ENDS if end.midway != "unbind" and not end.gateway]
 X_MODE = [dataclasses.replace(case, events=case.events[1:]) for case in [
     *along("the app connects", DECIDED, mode="X", direction=0, app="connect"),
     Case("X", "caller gives up while the app is asked", "a_gives_up_early", None, REFUSED, 7516, direction=2),

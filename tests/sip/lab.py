@@ -25,7 +25,7 @@ CALLER, CALLEE = f"{NET}.20", f"{NET}.30"
 CALLER_SIDE, CALLEE_SIDE = f"{NET}.10", f"{NET}.11"
 GATEWAY, RECEIVER, RELAY = f"{NET}.40", f"{NET}.41", f"{NET}.50"
 SIP = 5060
-RING_MS = 4000
+RING_MS = 6000
 
 
 def free_port(address):
