@@ -55,10 +55,12 @@ pub struct RetentionDays {
 }
 
 impl Reports {
-    /// At start-up.
+    /// At start-up. Silent calls get the grace once more: while nobody listened their switch has kept what happened
+    /// to them, and an end that it sends again in a moment must not find a CDR that says otherwise.
     pub fn new(rules: LedgerRules, now: Timestamp) -> Self {
         let LedgerRules { cdr_window, patience, keep_ended, retention, .. } = rules;
-        let (next_sweep, next_forget) = (now.after(SWEEP_EVERY), now.after(FORGET_EVERY));
+        let next_sweep = now.after(patience.grace.max(SWEEP_EVERY));
+        let next_forget = now.after(FORGET_EVERY);
         let closings = ClosingQueue::new(cdr_window);
         Self { closings, patience, keep_ended, retention, next_sweep, next_forget, taken: Vec::new() }
     }

@@ -83,6 +83,32 @@ async fn an_answered_call_that_goes_on_over_a_jump_gets_its_own_end_in_its_cdr()
     }
 }
 
+/// While nobody listened the switch kept the end. The sweeper must not be faster than the switch.
+#[tokio::test]
+async fn a_call_that_ended_while_the_gateway_was_down_gets_its_own_end_if_it_is_reported_within_the_grace() {
+    for is_told in [true, false] {
+        let (mut world, app) = World::axb().await;
+        let limited = json!({"callerNum": A, "calleeNum": B, "relationNum": X, "maxDuration": 10});
+        assert_eq!(app.post(AXB, &limited).await.status, 200);
+        world.switch().route("c", A, X).await;
+        world.switch().report(&talking("c")).await;
+        world.stop().await;
+        world.pass_while_stopped(30 * MINUTE);
+        world.start_again().await;
+        world.advance(59 * SECOND).await;
+        assert!(cdrs(&world).await.is_empty(), "swept within the grace");
+        if is_told {
+            let whole = Switch::answered("c", A, X);
+            assert_eq!(world.switch().report(&json!([whole[4]])).await, [1, 0, 0]);
+        }
+        world.advance(SECOND).await;
+        let cdr = &cdrs(&world).await.into_values().next().expect("one CDR");
+        // Without a report of its end a call ends with its last event.
+        let end = if is_told { "2026-01-02 03:05:41" } else { "2026-01-02 03:05:08" };
+        assert_eq!(cdr["callEndTime"], end);
+    }
+}
+
 /// Nobody asks: the timekeeper has to notice by itself.
 #[tokio::test]
 async fn with_no_request_at_all_a_cdr_leaves_half_a_second_after_the_end_though_the_clock_was_set() {
