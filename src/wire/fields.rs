@@ -45,15 +45,23 @@ impl Fields {
     /// Reads a JSON object. Bytes that are no UTF-8 are replaced, not refused: one official sample sends the
     /// low byte of each character (client-tolerances B21).
     pub fn from_json(body: &[u8]) -> Result<Self, Unreadable> {
-        let text = String::from_utf8_lossy(body);
-        match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
-            Ok(Value::Object(members)) => Ok(Self { members }),
-            Ok(_) => Err(Unreadable::invalid("The body must be a JSON object.")),
-            Err(error) => Err(Unreadable::invalid(format!(
-                "The body is not JSON at line {} column {}.",
-                error.line(),
-                error.column()
-            ))),
+        Self::from_object(json(body)?)
+    }
+
+    /// As [`Fields::from_json`], also when the object stands alone in an array.
+    pub fn from_json_or_only(body: &[u8]) -> Result<Self, Unreadable> {
+        match json(body)? {
+            Value::Array(items) if items.len() == 1 => {
+                Self::from_object(items.into_iter().next().unwrap_or_default())
+            }
+            value => Self::from_object(value),
+        }
+    }
+
+    fn from_object(value: Value) -> Result<Self, Unreadable> {
+        match value {
+            Value::Object(members) => Ok(Self { members }),
+            _ => Err(Unreadable::invalid("The body must be a JSON object.")),
         }
     }
 
@@ -251,6 +259,14 @@ fn whole(value: f64) -> Option<u64> {
         reason = "checked to be a small whole number"
     )]
     (value.fract() == 0.0 && (0.0..=1e9).contains(&value)).then_some(value as u64)
+}
+
+fn json(body: &[u8]) -> Result<Value, Unreadable> {
+    let text = String::from_utf8_lossy(body);
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Unreadable::invalid(format!("The body is not JSON at line {line} column {column}."))
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const OPERATION_CHARS_MAX: usize = 32;
 /// Reads an answer; else what is wrong with which member.
 pub fn call_reply(body: &[u8]) -> Result<Reply, String> {
     let in_words = |unreadable: Unreadable| unreadable.what.trim_end_matches('.').to_owned();
-    let fields = Fields::from_json(body).map_err(in_words)?;
+    let fields = Fields::from_json_or_only(body).map_err(in_words)?;
     let operation = fields.text("operation").map_err(in_words)?;
     match operation.map(str::trim) {
         Some("connect") => match fields.inner_or_only("connectInfo").map_err(in_words)? {
@@ -107,6 +107,15 @@ mod tests {
         let reply = read(&json!({"operation": "close",
             "closeInfo": {"closeHintTone": "bye.wav", "userData": "testuserdate"}}));
         assert_eq!(reply, Ok(Reply::Close(Close { tone: tone("bye.wav"), user_data: tone("testuserdate") })));
+    }
+
+    #[test]
+    fn the_answer_may_stand_alone_in_an_array_and_several_are_none() {
+        let close = json!({"operation": "close"});
+        assert_eq!(read(&json!([close])), Ok(Reply::Close(Close::default())));
+        for wrong in [json!([]), json!([close, close]), json!([[close]]), json!([null])] {
+            assert_eq!(read(&wrong), Err("The body must be a JSON object".into()), "{wrong}");
+        }
     }
 
     #[test]

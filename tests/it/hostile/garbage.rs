@@ -75,6 +75,15 @@ async fn still_serves_either(app: &Customer) {
 }
 
 #[test]
+fn what_is_no_http_request_is_told_so() {
+    let laboratory = Laboratory::new("AXB");
+    let customer = laboratory.listeners()[0];
+    let answer = laboratory.bombard(customer, b"no request\r\n\r\n").remove(0);
+    assert_eq!(answer.code(), (400, "1010002".into()));
+    assert_eq!(answer.member("resultdesc"), "Invalid request.Not an HTTP request.");
+}
+
+#[test]
 fn random_bytes_get_a_refusal_in_json_or_a_close() {
     let laboratory = Laboratory::new("AXB");
     laboratory.try_many(150, &vec(any::<u8>(), 1..600), |bytes| {
