@@ -130,7 +130,7 @@ async fn a_message_whose_result_never_comes_is_told_as_an_internal_error_after_a
     assert_eq!(results(&world).await, [] as [Value; 0]);
     world.stop().await;
     world.start_again().await;
-    world.advance(Duration::from_secs(11)).await;
+    world.advance(Duration::from_secs(61)).await;
     let told = results(&world).await;
     assert_eq!((told.len(), &told[0]["smsEvent"]["sendResult"]), (1, &json!(5)));
     assert_eq!(told[0]["smsEvent"]["extInfo"]["extParas"][0]["value"], "0");
