@@ -86,7 +86,7 @@ impl Fresh {
 }
 
 impl FreshChanges<'_> {
-    /// A delivery was queued and needs no row among the pending.
+    /// A delivery was queued. It is fresh unless [`FreshChanges::noted`] says otherwise.
     pub(super) fn queued(&mut self, id: RowKey) {
         self.change.queued.push(id);
     }

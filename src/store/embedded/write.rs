@@ -172,8 +172,9 @@ fn add_delivery(
             Value::Bytes(body.into()),
         ],
     )?;
+    // Also one that is pending at once: the frontier has to pass it.
+    fresh.queued(delivery.id);
     if is_fresh(delivery) {
-        fresh.queued(delivery.id);
         return Ok(());
     }
     put_pending(db, delivery, fresh)
