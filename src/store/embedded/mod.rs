@@ -114,9 +114,10 @@ impl EmbeddedStore {
             [&secret_if_new[..]],
         )?;
         let search = Search::start(&dir.join(SEARCH_FILE), &path)?;
-        let fresh = Fresh::read(&db)?;
-        let writer = Mutex::new(Writer { db, fresh });
-        Ok(Self { search, writer, readers: ReadPool::new(&path), _lock: lock })
+        let readers = ReadPool::new(&path);
+        // Not through the writing connection: what it has read once stays in its large cache.
+        let fresh = readers.read(Fresh::read)?;
+        Ok(Self { search, writer: Mutex::new(Writer { db, fresh }), readers, _lock: lock })
     }
 
     /// When the oldest row was made that is not in the search index yet, if there is one. Searches find such
@@ -146,7 +147,7 @@ impl Store for EmbeddedStore {
     fn load(&self, from: LoadFrom, sink: &mut dyn FnMut(Loaded)) -> Result<(), StoreError> {
         // Nobody knows what came of a commit before this; what is stored is what counts.
         let mut writer = self.writer();
-        writer.fresh = Fresh::read(&writer.db)?;
+        writer.fresh = self.readers.read(Fresh::read)?;
         drop(writer);
         self.readers.read(|db| load::load(db, from, sink))
     }
