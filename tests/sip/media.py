@@ -16,7 +16,7 @@ from softphone import WAV_HEADER, Phone, has_tone, hum, strength, wav_header
 # What each phone hums, in Hz.
 A_HZ, B_HZ = 440, 1000
 # What tone files play.
-TONE_HZ = 700
+TONE_HZ, NOTICE_HZ = 700, 1700
 KEYED = ["callin", "collectInfo", *TALKED[1:]]
 X_OF_TEST = (f"8617000099{n:03}" for n in itertools.count())
 PERSON = (f"86137{n:08}" for n in itertools.count())
@@ -45,6 +45,10 @@ class Scene:
         content = hum(hz, seconds)
         self.world.operator("PUT", f"apps/{self.app['appKey']}/tones/{name}", raw=wav_header(1, len(content)) + content)
         self.world.operator("POST", f"apps/{self.app['appKey']}/tones/{name}/approve")
+
+    def connects(self, **info):
+        """From now on the app, of mode X, answers so that A reaches B."""
+        self.receiver.decide = lambda _: {"operation": "connect", "connectInfo": {"calleeNum": "+" + self.b_number, **info}}
 
     @contextlib.contextmanager
     def phones(self):
@@ -190,6 +194,57 @@ def caller_tone(suite):
         scene.expect(not has_tone(bytes(b.heard), TONE_HZ), "B hears the tone")
         a.hang_up(b)
     scene.told(TALKED)
+    return scene.problems
+
+
+def callee_tone(suite):
+    """tones: the callee hears the app's before the two are connected"""
+    scene = Scene(suite, "X")
+    scene.tone("callee.wav", TONE_HZ, 1.5)
+    scene.connects(calleeHintVoice="callee.wav")
+    with scene.phones() as (a, b):
+        scene.connect(a, b)
+        scene.expect(b.hears(TONE_HZ, 1), "B does not hear the tone")
+        scene.expect(not has_tone(bytes(b.heard), A_HZ, 0.1), "B hears A before the end of the tone")
+        scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other after it")
+        scene.expect(not has_tone(bytes(a.heard), TONE_HZ, 0.1), "A hears the tone")
+        a.hang_up(b)
+    scene.told(TALKED[1:])
+    return scene.problems
+
+
+def callee_tone_before_the_notice(suite):
+    """tones: first the callee's, then the notice for both, then the recording"""
+    scene = Scene(suite, "X")
+    scene.tone("callee.wav", TONE_HZ, 1)
+    scene.tone("notice.wav", NOTICE_HZ, 1)
+    scene.connects(calleeHintVoice="callee.wav", recordFlag=True, recordHintTone="notice.wav")
+    with scene.phones() as (a, b):
+        scene.connect(a, b)
+        scene.expect(b.hears(TONE_HZ), "B does not hear its tone")
+        scene.expect(not has_tone(bytes(b.heard), NOTICE_HZ, 0.1), "B hears the notice before the end of its tone")
+        scene.expect(a.hears(NOTICE_HZ) and b.hears(NOTICE_HZ), "the notice is not heard by both")
+        scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other after it")
+        time.sleep(3.5)
+        a.hang_up(b)
+    cdr = scene.told(TALKED[1:])
+    wav = scene.recording(cdr)
+    scene.expect_both_voices(wav)
+    for hz in (TONE_HZ, NOTICE_HZ):
+        scene.expect(not has_tone(wav or b"", hz), f"a tone of {hz} Hz is in the recording")
+    return scene.problems
+
+
+def callee_tone_cut_short(suite):
+    """tones: the callee hangs up while its tone is played"""
+    scene = Scene(suite, "X")
+    scene.tone("callee.wav", TONE_HZ, 20)
+    scene.connects(calleeHintVoice="callee.wav")
+    with scene.phones() as (a, b):
+        scene.connect(a, b)
+        scene.expect(b.hears(TONE_HZ), "B does not hear the tone")
+        b.hang_up(a)
+    scene.told(TALKED[1:])
     return scene.problems
 
 
@@ -360,6 +415,7 @@ def extension_given_up(suite):
     return scene.problems
 
 
-ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, moved, caller_tone, record_tone, last_minute_tone,
+ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, moved, caller_tone, callee_tone,
+       callee_tone_before_the_notice, callee_tone_cut_short, record_tone, last_minute_tone,
        missing_tones, reject_tone, reject_tone_cancelled, extension_by_rtp, extension_by_info, extension_wrong,
        extension_stopped, extension_given_up]
