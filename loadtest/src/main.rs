@@ -32,8 +32,8 @@ fn main() -> ExitCode {
         Mode::Load(options) => modes::load(&options),
         Mode::Callbacks(options) => callbacks::run(&options),
         Mode::Xmode(options) => xmode::run(&options),
-        Mode::Push { to, bodies, connections, seconds } => {
-            callbacks::push(to, &bodies, connections, Duration::from_secs_f64(seconds)).map(|()| 0)
+        Mode::Push { to, bodies, connections, seconds, client } => {
+            callbacks::push(client, to, &bodies, connections, Duration::from_secs_f64(seconds)).map(|()| 0)
         }
         Mode::Ceiling { config } => ceiling::serve(&config).map(|()| 0),
     };

@@ -49,6 +49,9 @@ pub enum Mode {
         /// For how long.
         #[arg(long)]
         seconds: f64,
+        /// With which client.
+        #[arg(long)]
+        client: Client,
     },
     /// The bare ceiling by itself; the other modes start it.
     #[command(hide = true)]
@@ -57,6 +60,25 @@ pub enum Mode {
         #[arg(long)]
         config: PathBuf,
     },
+}
+
+/// What the bare loop posts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Client {
+    /// Connections of hyper's, one kept by each of the loops: nothing can be leaner.
+    Hyper,
+    /// One client of reqwest's with its pool, as services commonly post.
+    Reqwest,
+}
+
+impl Client {
+    /// As it is named on the command line and in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hyper => "hyper",
+            Self::Reqwest => "reqwest",
+        }
+    }
 }
 
 /// What every mode can be told.

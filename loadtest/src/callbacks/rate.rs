@@ -21,7 +21,7 @@ use crate::child::{Server, binary};
 use crate::drive::{Connection, Window, latencies, pause};
 use crate::machine::{self, CpuTimes};
 use crate::modes::parent;
-use crate::options::Callbacks;
+use crate::options::{Callbacks, Client};
 use crate::report::{Figures, Row, count, print, say};
 use crate::scene::Scene;
 
@@ -50,7 +50,7 @@ pub fn measure(options: &Callbacks) -> Result<u64, Failed> {
     let parent = parent(common.dir.as_deref())?;
     let mut rows = Vec::new();
     for &reports in &options.reports {
-        let (mut bare, mut real) = (Vec::new(), Vec::new());
+        let (mut hyper, mut reqwest, mut real) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=common.rounds.max(1) {
             say(&format!("notices, {reports} reports in a request, round {round}"));
             let sink = Sink::start(APPS, 0)?;
@@ -63,13 +63,20 @@ pub fn measure(options: &Callbacks) -> Result<u64, Failed> {
             let bodies = scene.folder().join("bodies");
             fs::write(&bodies, sink.desk.kept().join(&b'\n'))?;
             let all = window.end() + Duration::from_secs(1);
-            let pusher = Pusher::start(sink.address(), &bodies, options.connections, all)?;
-            bare.push(figures(&sink.desk, pusher.id(), window)?);
+            for (client, bare) in [(Client::Hyper, &mut hyper), (Client::Reqwest, &mut reqwest)] {
+                let pusher = Pusher::start(client, sink.address(), &bodies, options.connections, all)?;
+                bare.push(figures(&sink.desk, pusher.id(), window)?);
+            }
         }
-        let (who, connections) = ("bare loop".to_owned(), options.connections);
-        rows.push(Row { who, connections, rounds: bare.clone(), ceiling: Vec::new(), aim: String::new() });
-        let who = format!("server, {reports} reports a request");
-        rows.push(Row { who, connections, rounds: real, ceiling: bare, aim: ">= 0.50".to_owned() });
+        let mut add = |who: &str, rounds: &[Figures], ceiling: &[Figures], aim: &str| {
+            let (rounds, ceiling) = (rounds.to_vec(), ceiling.to_vec());
+            let (who, connections, aim) = (who.to_owned(), options.connections, aim.to_owned());
+            rows.push(Row { who, connections, rounds, ceiling, aim });
+        };
+        add("bare loop, reqwest", &reqwest, &[], "");
+        add(&format!("server, {reports} reports a request"), &real, &reqwest, ">= 0.50");
+        add("bare loop, hyper alone", &hyper, &[], "");
+        add("the server beside it", &real, &hyper, "");
     }
     Ok(print(&title, &rows))
 }
