@@ -37,7 +37,7 @@ pub enum Fit {
     Free,
     /// A party already stands there.
     PartyStands,
-    /// A party met somebody else there a moment ago.
+    /// A party met somebody else there a moment ago, or it was another app's.
     Quarantined,
 }
 

@@ -1,7 +1,8 @@
 //! After a binding ends, its parties may not meet *different* parties on the same X for a while: a late call
 //! would reach a stranger. It bars only numbers that the gateway chooses; an X that the customer names is
 //! always honoured (architecture, "quarantine"). For the same reason an AXE extension rests before it is given out
-//! again.
+//! again, and a number on which a binding of another app ended is not chosen at all: apps differ in what a number
+//! stands for, so nothing that is known about one tells whom a caller means.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
@@ -9,10 +10,11 @@ use std::time::Duration;
 
 use super::binding::AnyBinding;
 use super::extension::Extension;
+use super::id::AppNo;
 use super::number::{E164, Pair, XNumber};
 use super::time::Timestamp;
 
-/// Who met whom on which X a moment ago.
+/// Who met whom on which X a moment ago, and by which app.
 #[derive(Clone, Debug)]
 pub struct Quarantine {
     period: Duration,
@@ -22,6 +24,8 @@ pub struct Quarantine {
     owned: HashMap<XNumber, (E164, Timestamp)>,
     /// AXYB: until when it counts that this number was a Y.
     was_y: HashMap<XNumber, Timestamp>,
+    /// Which apps had something on this number, and until when that counts. One, unless the number was moved.
+    apps: HashMap<XNumber, Vec<(AppNo, Timestamp)>>,
     /// AXE: until when this extension of this X rests.
     resting: BTreeMap<(XNumber, Extension), Timestamp>,
     /// Extensions that have rested enough since somebody asked.
@@ -53,6 +57,7 @@ impl Quarantine {
             met: HashMap::new(),
             owned: HashMap::new(),
             was_y: HashMap::new(),
+            apps: HashMap::new(),
             resting: BTreeMap::new(),
             rested: Vec::new(),
             ends: VecDeque::new(),
@@ -65,6 +70,7 @@ impl Quarantine {
     pub fn note(&mut self, binding: &AnyBinding, at: Timestamp) {
         let until = at.after(self.period);
         let x = binding.x();
+        self.note_app(binding.y().unwrap_or(x), binding.app(), until);
         match binding {
             AnyBinding::Ax(binding) => {
                 self.owned.insert(x, (binding.relation.a, until));
@@ -95,6 +101,12 @@ impl Quarantine {
                 self.remember(until, y, Barred::Party(pair.a()));
             }
         }
+    }
+
+    /// Whether no bind of `app` must get the number now, because it was another app's.
+    pub fn bars_app(&self, x: XNumber, app: AppNo, now: Timestamp) -> bool {
+        let barred = |&(other, until): &(AppNo, Timestamp)| other != app && now < until;
+        self.apps.get(&x).is_some_and(|apps| apps.iter().any(barred))
     }
 
     /// Whether the pair must not meet on `x` now.
@@ -160,6 +172,12 @@ impl Quarantine {
             if self.was_y.get(&x).is_some_and(|until| *until <= now) {
                 self.was_y.remove(&x);
             }
+            if let Some(apps) = self.apps.get_mut(&x) {
+                apps.retain(|(_, until)| *until > now);
+                if apps.is_empty() {
+                    self.apps.remove(&x);
+                }
+            }
             // A later end on the same X may have replaced the entry; that one has its own turn.
             match barred {
                 Barred::Party(party) if self.met.get(&(x, party)).is_some_and(|kept| kept.1 <= now) => {
@@ -190,9 +208,18 @@ impl Quarantine {
         let met = self.met.values_mut().map(|(_, until)| until);
         let owned = self.owned.values_mut().map(|(_, until)| until);
         let ends = self.ends.iter_mut().map(|(until, ..)| until);
+        let apps = self.apps.values_mut().flatten().map(|(_, until)| until);
         let (was_y, resting) = (self.was_y.values_mut(), self.resting.values_mut());
-        for until in met.chain(owned).chain(was_y).chain(resting).chain(ends) {
+        for until in met.chain(owned).chain(was_y).chain(apps).chain(resting).chain(ends) {
             *until = until.moved(by_ms);
+        }
+    }
+
+    fn note_app(&mut self, number: XNumber, app: AppNo, until: Timestamp) {
+        let apps = self.apps.entry(number).or_default();
+        match apps.iter_mut().find(|(known, _)| *known == app) {
+            Some((_, counts)) => *counts = until.max(*counts),
+            None => apps.push((app, until)),
         }
     }
 
@@ -252,7 +279,28 @@ mod tests {
         assert_eq!(quarantine.count(x()), 2);
         quarantine.forget(over);
         assert_eq!(quarantine.count(x()), 0);
-        assert!(quarantine.met.is_empty() && quarantine.by_x.is_empty());
+        assert!(quarantine.met.is_empty() && quarantine.by_x.is_empty() && quarantine.apps.is_empty());
+    }
+
+    #[test]
+    fn a_number_of_another_app_is_barred_for_everybody_until_the_last_end_there_is_over() {
+        let mut quarantine = Quarantine::new(Duration::from_secs(300));
+        let ended = binding(Axb { pair: pair(1, 2), duration_secs: 0 });
+        let of = |app| AnyBinding::Axb(Binding { app: AppNo(app), ..ended.clone() });
+        quarantine.note(&of(1), Timestamp::from_secs(1_000));
+        // An end that had gone unnoticed counts from its own instant.
+        quarantine.note(&of(1), Timestamp::from_secs(950));
+        quarantine.note(&of(2), Timestamp::from_secs(1_100));
+        let barred = |quarantine: &Quarantine, secs| {
+            [1, 2, 3].map(|app| quarantine.bars_app(x(), AppNo(app), Timestamp::from_secs(secs)))
+        };
+        assert_eq!(barred(&quarantine, 1_299), [true, true, true]);
+        assert_eq!(barred(&quarantine, 1_300), [true, false, true]);
+        assert_eq!(barred(&quarantine, 1_400), [false; 3]);
+        quarantine.forget(Timestamp::from_secs(1_300));
+        quarantine.clock_was_set(60_000);
+        assert_eq!(barred(&quarantine, 1_459), [true, false, true]);
+        assert_eq!(barred(&quarantine, 1_460), [false; 3]);
     }
 
     #[test]

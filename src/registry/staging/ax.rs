@@ -28,7 +28,7 @@ impl Staging {
             // Said before looking for a number: more numbers would not help.
             XChoice::Chosen(_) if owned >= ax::X_PER_A_MAX => return Err(Refusal::TooManyX.into()),
             XChoice::Chosen(search) => {
-                let fit = |x| self.fit_for_owner(x, wanted.a, now);
+                let fit = self.unless_anothers(app.no, now, |x| self.fit_for_owner(x, wanted.a, now));
                 self.pool(app.no)?.choose(search, app.x_capacity(), fit).map_err(Refusal::NoneFree)?
             }
         };

@@ -27,7 +27,8 @@ impl Staging {
         let x = match choice {
             XChoice::Named(x) => *x,
             XChoice::Chosen(search) => {
-                let fit = |x| self.fit_for_pair(registry, x, wanted.pair, now);
+                let fit =
+                    self.unless_anothers(app.no, now, |x| self.fit_for_pair(registry, x, wanted.pair, now));
                 self.pool(app.no)?.choose(search, app.x_capacity(), fit).map_err(Refusal::NoneFree)?
             }
         };

@@ -28,7 +28,7 @@ impl Staging {
         let (x, extension) = match choice {
             XChoice::Named(x) => (*x, wanted.extension),
             XChoice::Chosen(search) => {
-                let fit = |x| self.fit_for_extension(registry, app, x);
+                let fit = self.unless_anothers(app.no, now, |x| self.fit_for_extension(registry, app, x));
                 let chosen = self.pool(app.no)?.choose(search, app.x_capacity(), fit);
                 (chosen.map_err(Refusal::NoneFree)?, None)
             }

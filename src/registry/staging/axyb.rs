@@ -26,7 +26,7 @@ impl Staging {
         now: Timestamp,
     ) -> Result<Vec<Change>, Undecided> {
         super::check_terms(registry, app, wanted.terms.record, [Some(wanted.a), None])?;
-        let fit = |x| self.fit_for_x(x, wanted.a, now);
+        let fit = self.unless_anothers(app.no, now, |x| self.fit_for_x(x, wanted.a, now));
         let x = self.pool(app.no)?.choose(search, X_CAPACITY, fit).map_err(Refusal::NoneFree)?;
         let id = self.next_key(now);
         on(registry, x, |number, slot| axyb::bind(number, slot, wanted, id, now))
@@ -54,7 +54,7 @@ impl Staging {
             }
         });
         let pair = room.unwrap_or(Err(Refusal::NoSuchBinding))?;
-        let fit = |y| self.fit_for_y(registry, y, pair, now);
+        let fit = self.unless_anothers(app.no, now, |y| self.fit_for_y(registry, y, pair, now));
         let y = self.pool(app.no)?.choose_shared(search, YB_PER_Y_MAX, fit).map_err(Refusal::NoneFree)?;
         let y = registry.directory.view(y, |entry| entry.record.clone()).ok_or(Refusal::XNotOwned)?;
         let id = self.next_key(now);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::Registry;
 use super::directory::Entry;
-use crate::domain::allocation::Pool;
+use crate::domain::allocation::{Fit, Pool};
 use crate::domain::binding::{AnyBinding, Change, Expiry, UnbindCause};
 use crate::domain::command::{AppCommand, Command, Done};
 use crate::domain::customer::{CustomerApp, Mode, NumberRecord};
@@ -279,6 +279,19 @@ impl Staging {
 
     fn pool(&self, app: AppNo) -> Result<&Pool, Refusal> {
         self.pools.get(&app).ok_or_else(|| Pool::default().none_at_all())
+    }
+
+    /// What every automatic choice goes by: a number that fits, but was another app's a moment ago, is passed over.
+    fn unless_anothers(
+        &self,
+        app: AppNo,
+        now: Timestamp,
+        fit: impl Fn(XNumber) -> Fit,
+    ) -> impl Fn(XNumber) -> Fit {
+        move |x| match fit(x) {
+            Fit::Free if self.quarantine.bars_app(x, app, now) => Fit::Quarantined,
+            fit => fit,
+        }
     }
 
     fn conflicts(&self, changes: &[Change]) -> bool {

@@ -4,6 +4,7 @@
 mod axyb;
 mod batch;
 mod model;
+mod moved;
 mod steps;
 
 use std::sync::Arc;
@@ -157,14 +158,17 @@ impl Run {
                 ][usize::from(*status)];
                 self.change_number(*n, |record| NumberRecord { status, ..record });
             }
-            Step::Move { x: n } => {
+            Step::Move { x: n, to } => {
                 let from = self.model.numbers.iter().find(|known| known.x == x(*n)).unwrap().app;
+                if from == AppNo(*to) {
+                    return;
+                }
                 self.under.staging.begin(self.now);
                 let ended = self.under.staging.vacate(&self.under.registry, x(*n), self.now);
                 self.under.take_changes(ended);
                 self.under.take(Logged::Left(from, x(*n)));
                 self.model.vacate(x(*n), self.now);
-                self.change_number(*n, |record| NumberRecord { app: AppNo(4 - record.app.0), ..record });
+                self.change_number(*n, |record| NumberRecord { app: AppNo(*to), ..record });
             }
             Step::Suspend { app } => {
                 let known = self.model.apps.iter_mut().find(|known| known.no == AppNo(*app)).unwrap();

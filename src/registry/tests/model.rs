@@ -73,7 +73,7 @@ impl Model {
     ) -> Result<Outcome, Refusal> {
         match command {
             Command::BindAxb(choice, wanted) => {
-                let x = self.chosen(app, choice, Mode::Axb, |model, x| {
+                let x = self.chosen(app, choice, Mode::Axb, now, |model, x| {
                     if model.stands(x, wanted.pair, None, now) {
                         Some(true)
                     } else {
@@ -134,7 +134,7 @@ impl Model {
                 if self.owned(app, wanted.a) >= 5 && matches!(choice, XChoice::Chosen(_)) {
                     return Err(Refusal::TooManyX);
                 }
-                let x = self.chosen(app, choice, Mode::Ax, |model, x| {
+                let x = self.chosen(app, choice, Mode::Ax, now, |model, x| {
                     model.owned_by_others(x, wanted.a, now).then_some(false)
                 })?;
                 if let Some(AnyBinding::Ax(other)) = self.bindings.iter().find(|binding| binding.x() == x) {
@@ -327,6 +327,13 @@ impl Model {
         last.is_some_and(|(owner, at)| owner != a && now < at.after(self.quarantine))
     }
 
+    /// Whether something of another app ended on `x` not long ago.
+    fn was_anothers(&self, x: XNumber, app: AppNo, now: Timestamp) -> bool {
+        self.ended
+            .iter()
+            .any(|(binding, at)| binding.x() == x && binding.app() != app && now < at.after(self.quarantine))
+    }
+
     /// The number named, or the least loaded that fits. `unfit`: whether a party stands there, or else is in
     /// quarantine.
     fn chosen(
@@ -334,6 +341,7 @@ impl Model {
         app: AppNo,
         choice: &XChoice,
         mode: Mode,
+        now: Timestamp,
         unfit: impl Fn(&Self, XNumber) -> Option<bool>,
     ) -> Result<XNumber, Refusal> {
         let search = match choice {
@@ -360,6 +368,7 @@ impl Model {
                 match unfit(self, number.x) {
                     _ if number.status != NumberStatus::Normal => why.not_usable += 1,
                     _ if load(number.x) >= capacity => why.full += 1,
+                    None if self.was_anothers(number.x, app, now) => why.quarantined += 1,
                     None => return Ok(number.x),
                     Some(true) => why.party_stands += 1,
                     Some(false) => why.quarantined += 1,

@@ -65,6 +65,7 @@ pub(super) enum Step {
     },
     Move {
         x: u64,
+        to: u32,
     },
     Suspend {
         app: u32,
@@ -116,7 +117,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Expire),
         8 => prop_oneof![Just(1), Just(1_000), 1..3_000_u64, 1..100_000_u64].prop_map(|millis| Step::Wait { millis }),
         2 => (1..=NUMBERS, 0..5_u8).prop_map(|(x, status)| Step::Status { x, status }),
-        1 => (1..=3_u64).prop_map(|x| Step::Move { x }),
+        1 => (1..=NUMBERS, 1..=3_u32).prop_map(|(x, to)| Step::Move { x, to }),
         1 => (1..=3_u32).prop_map(|app| Step::Suspend { app }),
     ]
 }

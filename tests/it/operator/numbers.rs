@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{all_pages, assert_refused, audit, each, get};
 use crate::world::http::{exchange, request};
-use crate::world::{A, B, NUMBER_STATUS, OPERATOR_TOKEN, World, X};
+use crate::world::{A, AX, B, NUMBER_STATUS, OPERATOR_TOKEN, World, X};
 
 fn csv_headers() -> Vec<(String, String)> {
     vec![
@@ -183,6 +183,32 @@ async fn a_number_that_carries_bindings_is_moved_by_force_only_and_drops_them() 
     assert_refused(&unknown, 404, "number_not_found", None);
     let missing = operator.ask("POST", "numbers/8617000000001/move", &json!({})).await;
     assert_refused(&missing, 400, "invalid_request", Some("appKey"));
+}
+
+/// Found by reading: quarantines knew only bindings of the app's own mode.
+#[tokio::test]
+async fn who_dials_a_moved_number_because_of_its_old_binding_reaches_no_stranger() {
+    let (mut world, from) = World::axb().await;
+    let to = world.app("AX", &json!({})).await;
+    from.bind_axb(X, A, B).await;
+    let path = "numbers/8617000000001/move?force=true";
+    assert_eq!(world.operator().ask("POST", path, &json!({"appKey": to.key})).await.status, 200);
+    let chosen = json!({"origNum": "+8613800000009", "privateNumType": "mobile-virtual", "areaCode": "0755"});
+    for (passed_secs, restarts) in [(299, false), (0, true)] {
+        world.advance(Duration::from_secs(passed_secs)).await;
+        if restarts {
+            world.stop().await;
+            world.start_again().await;
+        }
+        let refused = to.post(AX, &chosen).await;
+        assert_eq!(refused.code().1, "1011002", "{}", refused.text());
+        assert!(refused.member("resultdesc").contains("1 are in quarantine"), "{}", refused.text());
+        let call = format!("call-{restarts}");
+        assert_eq!(world.switch().route(&call, A, X).await["action"], "reject");
+    }
+    world.advance(Duration::from_secs(1)).await;
+    let bound = to.post(AX, &chosen).await;
+    assert_eq!((bound.code().1, bound.member("privateNum")), ("0".into(), X.into()), "{}", bound.text());
 }
 
 #[tokio::test]
