@@ -213,7 +213,8 @@ fn mentions_csv(request: &Request, header: &HeaderName) -> bool {
 
 /// `from` and `to`.
 fn span(params: &mut Params) -> Result<Span, Fault> {
-    Ok(Span { from: params.time("from")?, to: params.time("to")? })
+    let [from, to] = params.period()?;
+    Ok(Span { from, to })
 }
 
 /// A page of a list of the store: `limit` rows, and one more that tells whether others follow.

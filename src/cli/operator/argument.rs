@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Shell;
 use super::client::Query;
+use super::fault::Fault;
 use crate::domain::number::E164;
 use crate::domain::time::Timestamp;
 use crate::wire::time_text::{format_rfc3339_millis, parse_switch_time};
@@ -42,11 +43,11 @@ impl When {
         })
     }
 
-    fn told(self, now: Timestamp) -> String {
-        format_rfc3339_millis(match self {
+    fn instant(self, now: Timestamp) -> Timestamp {
+        match self {
             Self::At(at) => at,
             Self::Ago(span) => now.before(span),
-        })
+        }
     }
 }
 
@@ -75,14 +76,18 @@ pub struct Period {
 
 impl Period {
     /// Adds it to a query.
-    pub(super) fn within(&self, query: Query, shell: &Shell) -> Query {
-        let [from, to] = self.bounds(shell.now);
-        query.with("from", from).with("to", to)
+    pub(super) fn within(&self, query: Query, shell: &Shell) -> Result<Query, Fault> {
+        let [from, to] = self.bounds(shell.now)?;
+        Ok(query.with("from", from).with("to", to))
     }
 
     /// `from` and `to`, as the gateway reads them.
-    pub(super) fn bounds(&self, now: Timestamp) -> [Option<String>; 2] {
-        [self.from, self.to].map(|when| when.map(|when| when.told(now)))
+    pub(super) fn bounds(&self, now: Timestamp) -> Result<[Option<String>; 2], Fault> {
+        let [from, to] = [self.from, self.to].map(|when| when.map(|when| when.instant(now)));
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Fault::Usage("--to must be later than --from".into()));
+        }
+        Ok([from, to].map(|at| at.map(format_rfc3339_millis)))
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
                 .with("number", number)
                 .with("sessionId", session)
                 .with("open", open.then_some("true"));
-            let query = period.within(query, shell);
+            let query = period.within(query, shell)?;
             shell.list(&listing, query, &paging).await
         }
         Command::Show { session_id } => show(shell, &session_id).await,

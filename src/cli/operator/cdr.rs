@@ -108,7 +108,7 @@ impl Cdr {
 }
 
 impl Filter {
-    fn query(&self, shell: &Shell) -> Query {
+    fn query(&self, shell: &Shell) -> Result<Query, Fault> {
         let result = self.result.map(|result| match result {
             Outcome::Answered => "answered",
             Outcome::Unanswered => "unanswered",
@@ -128,7 +128,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
     match command {
         Command::List { filter, paging } => list(shell, &["cdrs"], &filter, &paging).await,
         Command::Export { filter, out } => {
-            let query = filter.query(shell);
+            let query = filter.query(shell)?;
             export(shell, &["cdrs"], query, out.as_deref()).await
         }
     }
@@ -141,7 +141,7 @@ pub(super) async fn list(
     filter: &Filter,
     paging: &Paging,
 ) -> Result<(), Fault> {
-    let query = filter.query(shell);
+    let query = filter.query(shell)?;
     shell.list_at(path, &listing(filter.app.is_none()), query, paging).await
 }
 

@@ -131,7 +131,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
                 .with("appKey", app)
                 .with("sessionId", session)
                 .with("kind", word(kind));
-            let query = period.within(query, shell);
+            let query = period.within(query, shell)?;
             shell.list(&listing, query, &paging).await
         }
         Command::Show { id } => show(shell, &id).await,

@@ -99,7 +99,7 @@ struct Message {
 }
 
 impl Filter {
-    fn query(&self, shell: &Shell) -> Query {
+    fn query(&self, shell: &Shell) -> Result<Query, Fault> {
         let query = Query::default()
             .with("appKey", self.app.as_deref())
             .with("number", self.number.as_deref())
@@ -114,7 +114,7 @@ pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault
         Command::List { filter, paging } => list(shell, &["messages"], &filter, &paging).await,
         Command::Show { sms_identifier } => show(shell, &sms_identifier).await,
         Command::Export { filter, out } => {
-            let query = filter.query(shell);
+            let query = filter.query(shell)?;
             cdr::export(shell, &["messages"], query, out.as_deref()).await
         }
     }
@@ -127,7 +127,7 @@ pub(super) async fn list(
     filter: &Filter,
     paging: &Paging,
 ) -> Result<(), Fault> {
-    let query = filter.query(shell);
+    let query = filter.query(shell)?;
     shell.list_at(path, &listing(filter.app.is_none()), query, paging).await
 }
 

@@ -83,7 +83,7 @@ pub struct Create {
 impl Create {
     /// The members of the request. Nobody replays everything by forgetting a condition.
     fn members(&self, now: Timestamp) -> Result<Map<String, Value>, Fault> {
-        let [from, to] = self.period.bounds(now);
+        let [from, to] = self.period.bounds(now)?;
         let conditions = [
             ("appKey", self.app.clone()),
             ("state", word(self.state)),

@@ -95,7 +95,7 @@ struct Entry {
 }
 
 impl Filter {
-    fn query(&self, shell: &Shell) -> Query {
+    fn query(&self, shell: &Shell) -> Result<Query, Fault> {
         let query = Query::default()
             .with("appKey", self.app.as_deref())
             .with("number", self.number.as_deref())
@@ -109,11 +109,11 @@ impl Filter {
 pub(super) async fn run(shell: &mut Shell, command: Command) -> Result<(), Fault> {
     match command {
         Command::Bindings { filter, paging } => {
-            let query = filter.query(shell);
+            let query = filter.query(shell)?;
             shell.list_at(&["usage", "bindings"], &listing(filter.app.is_none()), query, &paging).await
         }
         Command::Export { filter, out } => {
-            let query = filter.query(shell);
+            let query = filter.query(shell)?;
             cdr::export(shell, &["usage", "bindings"], query, out.as_deref()).await
         }
         Command::Calls { filter, paging } => cdr::list(shell, &["usage", "calls"], &filter, &paging).await,

@@ -81,6 +81,11 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     text.contains('-').then(|| parse_switch_time(text)).flatten()
 }
 
+/// Why a stretch of time is refused that no instant lies in: somebody has mixed up its ends. `None` = there is one.
+fn empty_period(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<&'static str> {
+    from.zip(to).is_some_and(|(from, to)| from >= to).then_some("must be later than from")
+}
+
 fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(format_rfc3339_millis)
 }

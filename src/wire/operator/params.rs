@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{RFC3339, Unusable, rfc3339};
+use super::{RFC3339, Unusable, empty_period, rfc3339};
 use crate::domain::area::AreaCode;
 use crate::domain::id::RowKey;
 use crate::domain::number::{E164, XNumber};
@@ -93,6 +93,15 @@ impl Params {
         self.word(name, |text| rfc3339(&text.replace(' ', "+")), RFC3339)
     }
 
+    /// `from` and `to`: a stretch of time, inclusive and exclusive, with something in it.
+    pub fn period(&mut self) -> Result<[Option<Timestamp>; 2], Unusable> {
+        let [from, to] = [self.time("from")?, self.time("to")?];
+        match empty_period(from, to) {
+            Some(why) => Err(wrong("to", why)),
+            None => Ok([from, to]),
+        }
+    }
+
     /// How many rows the answer may have.
     pub fn limit(&mut self) -> Result<usize, Unusable> {
         let read = |text: &str| text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
@@ -174,6 +183,25 @@ mod tests {
         for query in ["t=1790000000", "t=2026-09-21", "t=yesterday", "t=-1"] {
             assert_eq!(culprit(params(query).time("t")), "t", "{query}");
         }
+    }
+
+    #[test]
+    fn a_stretch_of_time_with_nothing_in_it_is_refused_by_its_end() {
+        let at = |secs: u64| Some(Timestamp::from_secs(1_790_000_000 + secs));
+        let (early, late) = ("2026-09-21T14:13:20Z", "2026-09-21T14:13:21Z");
+        for (query, period) in [
+            (String::new(), [None, None]),
+            (format!("from={early}"), [at(0), None]),
+            (format!("to={early}"), [None, at(0)]),
+            (format!("to={late}&from={early}"), [at(0), at(1)]),
+        ] {
+            assert_eq!(params(&query).period(), Ok(period), "{query}");
+        }
+        for query in [format!("from={late}&to={early}"), format!("from={early}&to={early}")] {
+            let refused = params(&query).period().unwrap_err();
+            assert_eq!(refused, Unusable::field("to", "to must be later than from"), "{query}");
+        }
+        assert_eq!(culprit(params("from=yesterday&to=today").period()), "from");
     }
 
     #[test]

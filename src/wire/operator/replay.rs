@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::Serialize;
 
 use super::members::Members;
-use super::{Unusable, time};
+use super::{Unusable, empty_period, time};
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::{NoticeKind, State};
 use crate::domain::replay::{PER_SECOND_DEFAULT, PER_SECOND_MAX, Replay, Selection};
@@ -42,10 +42,8 @@ pub fn new_replay(body: &[u8]) -> Result<NewReplay, Unusable> {
         from: members.time("from")?,
         to: members.time("to")?,
     };
-    if let (Some(from), Some(to)) = (selection.from, selection.to)
-        && from >= to
-    {
-        return Err(members.wrong("to", "must be later than from"));
+    if let Some(why) = empty_period(selection.from, selection.to) {
+        return Err(members.wrong("to", why));
     }
     let per_second = members.integer("ratePerSecond", 1, PER_SECOND_MAX)?.and_then(NonZeroU32::new);
     members.finish()?;
