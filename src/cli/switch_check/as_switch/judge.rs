@@ -17,6 +17,11 @@ pub(super) struct Answer {
 /// An answer, or why there is none.
 pub(super) type Heard = Result<Answer, String>;
 
+/// The body of an answer, `null` without one.
+pub(super) fn body_of(heard: &Heard) -> &Value {
+    heard.as_ref().map_or(&Value::Null, |answer| &answer.body)
+}
+
 /// An answer that has to come: its status, and members with their values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
@@ -89,6 +94,37 @@ pub(super) fn judge_repeat(check: &Check, first: &Heard, again: &Heard) -> Findi
         (Ok(first), Ok(again)) if first == again => check.ok("the same answer"),
         (Ok(_), Ok(again)) => check.wrong(format!("another answer: {}", again.body)),
         (Err(why), _) | (_, Err(why)) => check.missing(why.clone()),
+    }
+}
+
+/// A decision that was the app's own to make: to connect or send on, or not to. `Ok` only for the first; an app that
+/// decided otherwise has not let the rest be tried, and one that did not decide lacks something.
+pub(super) fn judge_own_decision(check: &Check, heard: &Heard, wanted: &Wanted) -> Finding {
+    let body = body_of(heard);
+    let why = || said(body).trim().to_owned();
+    if body["stateCode"] == 8017 || body["sendResult"] == 6 {
+        return check.not_checked(format!("the app declined {}", why()));
+    }
+    if matches!(body["action"].as_str(), Some("reject" | "discard")) {
+        return check.missing(format!("the app did not decide {}", why()));
+    }
+    judge(check, heard, wanted)
+}
+
+/// Whether the application was asked once, with these values at these JSON pointers.
+pub(super) fn judge_question(check: &Check, questions: &[Value], wanted: &[(&str, Value)]) -> Finding {
+    let question = match questions {
+        [] => return check.missing("no question came"),
+        [question] => question,
+        several => return check.wrong(format!("asked {} times", several.len())),
+    };
+    let differs = |(pointer, value): &&(&str, Value)| question.pointer(pointer) != Some(value);
+    match wanted.iter().find(differs) {
+        Some((pointer, value)) => {
+            let told = question.pointer(pointer).map_or_else(|| "absent".to_owned(), Value::to_string);
+            check.wrong(format!("{} is {told} instead of {value}", pointer.trim_start_matches('/')))
+        }
+        None => check.ok("asked once"),
     }
 }
 
@@ -183,6 +219,23 @@ pub(super) fn judge_order(
     judge(check, customer, wanted)
 }
 
+/// Whether the application was told once what came of a message, and what the switch had said.
+pub(super) fn judge_message(check: &Check, notices: &[Notice], identifier: &str) -> Finding {
+    let told: Vec<_> = messages(notices, identifier).collect();
+    match told.as_slice() {
+        [] => check.missing("no notice of the message"),
+        [event] if event["sendResult"] == 0 => check.ok("once, sendResult 0"),
+        [event] => check.wrong(format!("sendResult is {} instead of 0", event["sendResult"])),
+        several => check.wrong(format!("told {} times", several.len())),
+    }
+}
+
+/// What the application was told of a message.
+pub(super) fn messages<'n>(notices: &'n [Notice], identifier: &str) -> impl Iterator<Item = &'n Value> {
+    let events = notices.iter().filter(|notice| notice.kind == "sms").map(|notice| &notice.body["smsEvent"]);
+    events.filter(move |event| event["smsIdentifier"] == identifier)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -272,5 +325,54 @@ mod tests {
         assert_eq!(verdict(&["/base/calls/c/stop".into()]), Verdict::Ok);
         assert_eq!(verdict(&["/calls/d/stop".into()]), Verdict::Wrong);
         assert_eq!(verdict(&[]), Verdict::Missing);
+    }
+    #[test]
+    fn a_decision_of_the_app_is_no_fault_of_the_gateway() {
+        let wanted = Wanted::status(200).with("action", "connect").filled("callee");
+        for (body, verdict, seen) in [
+            (json!({"action": "connect", "callee": "+1"}), Verdict::Ok, "200, action \"connect\""),
+            (
+                json!({"action": "reject", "stateCode": 8017, "reason": "is to end"}),
+                Verdict::NotChecked,
+                "the app declined (is to end)",
+            ),
+            (
+                json!({"action": "reject", "stateCode": 8014, "reason": "no URL"}),
+                Verdict::Missing,
+                "the app did not decide (no URL)",
+            ),
+            (json!({"action": "connect"}), Verdict::Missing, "callee is absent"),
+        ] {
+            let finding = judge_own_decision(&CHECK, &Ok(answer(200, body)), &wanted);
+            assert_eq!((finding.verdict, finding.seen.as_str()), (verdict, seen));
+        }
+    }
+
+    #[test]
+    fn a_question_is_asked_once_and_about_the_call() {
+        let question = json!({"statusInfo": {"called": "+1"}});
+        let wanted = [("/statusInfo/called", json!("+1"))];
+        let judged = |questions: &[Value]| judge_question(&CHECK, questions, &wanted);
+        assert_eq!(judged(std::slice::from_ref(&question)).verdict, Verdict::Ok);
+        assert_eq!(judged(&[]).verdict, Verdict::Missing);
+        assert_eq!(judged(&[question.clone(), question]).seen, "asked 2 times");
+        let other = judged(&[json!({"statusInfo": {"called": "+2"}})]);
+        assert_eq!(
+            (other.verdict, other.seen.as_str()),
+            (Verdict::Wrong, "statusInfo/called is \"+2\" instead of \"+1\"")
+        );
+    }
+
+    #[test]
+    fn the_application_is_told_once_what_came_of_a_message() {
+        let told = |result: u8| Notice {
+            kind: "sms".into(),
+            body: json!({"smsEvent": {"smsIdentifier": "m", "sendResult": result}}),
+        };
+        let verdict = |notices: &[Notice]| judge_message(&CHECK, notices, "m").verdict;
+        assert_eq!(verdict(&[told(0)]), Verdict::Ok);
+        assert_eq!(verdict(&[]), Verdict::Missing);
+        assert_eq!(verdict(&[told(0), told(0)]), Verdict::Wrong);
+        assert_eq!(verdict(&[told(5)]), Verdict::Wrong);
     }
 }

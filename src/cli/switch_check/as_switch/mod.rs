@@ -1,11 +1,12 @@
 //! The switch's part, played against a gateway: it binds as the application, asks for routes, reports calls in
-//! good order and bad, sends a recording, takes an order, and reads what the application was told.
+//! good order and bad, sends a recording and short messages, takes an order, and reads what the application was told.
 
 mod checks;
 mod judge;
 mod mode;
 mod orders;
 mod peer;
+mod receiver;
 mod script;
 
 use std::net::SocketAddr;
@@ -39,7 +40,8 @@ pub(super) struct GatewayOptions {
     /// Its secret; better in the environment, since everybody on the machine sees arguments.
     #[arg(long, env = "PRIVNUM_SECRET", hide_env_values = true)]
     secret: String,
-    /// The X number to bind; without it the gateway chooses one of the app's.
+    /// The X number to bind; without it the gateway chooses one of the app's. In X mode the number that is dialled,
+    /// without which no call can be played; in AXYB the gateway always chooses.
     #[arg(long, value_name = "NUMBER")]
     x: Option<String>,
     /// The number that is bound as A. It is not called.
@@ -51,6 +53,10 @@ pub(super) struct GatewayOptions {
     /// Listen here for the gateway's orders, which must be its switch.control_url. Without it call stop is not checked.
     #[arg(long, value_name = "ADDRESS")]
     control: Option<SocketAddr>,
+    /// Listen here for what the application is asked, which must be the app's callStatusUrl (mode X) and smsControlUrl.
+    /// Without it an app of mode X answers for itself, and an app of mode AX is not asked about messages.
+    #[arg(long, value_name = "ADDRESS")]
+    receiver: Option<SocketAddr>,
     /// Wait so long for what the application is told.
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=600))]
     wait_secs: u16,
@@ -69,14 +75,20 @@ pub(super) async fn run(options: GatewayOptions) -> Result<Report, Fault> {
     let token = token_of_file(&options.switch_token_file)?;
     let peer = Peer::new([options.switch, options.customer], token, [options.key, options.secret])
         .map_err(unusable)?;
+    let taken = |address, option, error| unusable(format!("cannot listen on {address} ({option}): {error}"));
     let control = match options.control {
-        Some(address) => Some(
-            orders::listen(address)
-                .await
-                .map_err(|error| unusable(format!("cannot listen on {address} (--control): {error}")))?,
-        ),
+        Some(address) => {
+            Some(orders::listen(address).await.map_err(|error| taken(address, "--control", error))?)
+        }
+        None => None,
+    };
+    let receiver = match options.receiver {
+        Some(address) => {
+            Some(receiver::listen(address).await.map_err(|error| taken(address, "--receiver", error))?)
+        }
         None => None,
     };
     let cast = Cast { x: options.x, a: options.a, b: options.b };
-    Ok(Script::new(peer, cast, control, Duration::from_secs(options.wait_secs.into())).play().await)
+    let wait = Duration::from_secs(options.wait_secs.into());
+    Ok(Script::new(peer, cast, control, receiver, wait).play().await)
 }

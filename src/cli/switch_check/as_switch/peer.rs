@@ -51,6 +51,11 @@ impl Peer {
         Ok(Self { http, switch, customer, token, key, secret })
     }
 
+    /// The key of the application.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// A message of the switch, as it shall travel.
     pub(super) async fn tell(&self, proof: Proof, path: &str, body: String) -> Heard {
         let request = self.http.post(below(&self.switch, path, &[]));
