@@ -15,6 +15,7 @@ import time
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "client"))
 
 import capture
+import checked
 import faults
 import lab
 import limits
@@ -232,6 +233,8 @@ def run_broken(privnum):
 def run_part(privnum, part, only):
     if part == "broken":
         return [] if only else run_broken(privnum)
+    if part == "checked":
+        return [("", checked.run.__doc__, checked.run(privnum))] if only in checked.run.__doc__ else []
     if part == "load":
         return run(privnum, load.run)
     if part in OTHERS:
@@ -262,7 +265,7 @@ def main():
         json.dump(run_part(privnum, part, only), sys.stdout)
         return 0
     privnum, only = sys.argv[1], " ".join(sys.argv[2:])
-    parts = ["load"] if only == "load" else [*PARTS, *OTHERS, "broken"]
+    parts = ["load"] if only == "load" else [*PARTS, *OTHERS, "checked", "broken"]
     rows = []
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for result in pool.map(lambda numbered: in_process(privnum, only, *numbered), enumerate(parts)):
