@@ -131,6 +131,17 @@ pub struct Gateway {
 impl Gateway {
     /// Binds, loads, and serves. Everything is up when this returns.
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, ServeError> {
+        let StoreConfig::Embedded { dir } = &config.store;
+        let open = || Ok(Arc::new(EmbeddedStore::open(dir, random::installation_secret())?) as _);
+        Self::start_over(config, clock, open).await
+    }
+
+    /// The same over a store of the caller's, which is opened once the listeners are bound.
+    pub async fn start_over(
+        config: &Config,
+        clock: Clock,
+        open: impl FnOnce() -> Result<Arc<dyn Store>, StoreError>,
+    ) -> Result<Self, ServeError> {
         let customer = bind("customer", config.listen.customer).await?;
         let switch = bind("switch", config.listen.switch).await?;
         let operator = bind("operator", config.listen.operator).await?;
@@ -141,7 +152,7 @@ impl Gateway {
         let metrics = Metrics::new();
         let admission = Admission::new(admission_rules(config), &random::hash_key(), &clock, metrics.clone());
         let admission = Arc::new(admission);
-        let running = start_engine(config, clock, metrics)?;
+        let running = start_engine(config, clock, metrics, open()?)?;
         let switch_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.switch.tokens.clone()));
         let operator_tokens: Tokens = Arc::new(ArcSwap::from_pointee(config.operator.tokens.clone()));
         let (stop, stopped) = watch::channel(false);
@@ -293,9 +304,12 @@ async fn bind(listener: &'static str, address: SocketAddr) -> Result<TcpListener
     TcpListener::bind(address).await.map_err(|error| ServeError::Listen { listener, address, error })
 }
 
-fn start_engine(config: &Config, clock: Clock, metrics: Metrics) -> Result<Running, ServeError> {
-    let StoreConfig::Embedded { dir } = &config.store;
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir, random::installation_secret())?);
+fn start_engine(
+    config: &Config,
+    clock: Clock,
+    metrics: Metrics,
+    store: Arc<dyn Store>,
+) -> Result<Running, ServeError> {
     let outbound = Outbound::new(outbound_settings(config)?)?;
     if outbound.trusted_roots() == 0 {
         warn!("no trusted root certificates found: pushes to https URLs will fail");

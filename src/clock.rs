@@ -35,6 +35,13 @@ struct ManualTime {
     jumped_ms: i64,
 }
 
+impl ManualTime {
+    /// What the clock would show if nobody had ever set it.
+    fn passed(self) -> Timestamp {
+        self.now.moved(-self.jumped_ms)
+    }
+}
+
 impl Clock {
     /// The system's clock.
     pub const fn system() -> Self {
@@ -68,6 +75,20 @@ impl Clock {
         match &self.0 {
             Source::System => system_now(),
             Source::Manual(time) => time.borrow().now,
+        }
+    }
+
+    /// Returns when so much time has passed, whatever the clock is set to meanwhile. Dropping the future is harmless.
+    pub async fn sleep(&self, span: Duration) {
+        match &self.0 {
+            Source::System => tokio::time::sleep(span).await,
+            Source::Manual(time) => {
+                let mut time = time.clone();
+                let until = time.borrow().passed().after(span);
+                if time.wait_for(|time| time.passed() >= until).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
         }
     }
 
@@ -229,6 +250,20 @@ mod tests {
         hand.advance(Duration::from_millis(59_999));
         assert!(!is_done(sleep.as_mut()));
         hand.advance(Duration::from_millis(1));
+        assert!(is_done(sleep.as_mut()));
+    }
+
+    #[test]
+    fn a_sleep_of_a_minute_takes_a_minute_whatever_the_clock_is_set_to() {
+        let (clock, hand) = Clock::manual(NOON);
+        let mut sleep = pin!(clock.sleep(Duration::from_secs(60)));
+        for step in [20, 20, 19] {
+            assert!(!is_done(sleep.as_mut()));
+            hand.jump(if step == 19 { -3_600_000 } else { 3_600_000 });
+            hand.advance(Duration::from_secs(step));
+        }
+        assert!(!is_done(sleep.as_mut()));
+        hand.advance(Duration::from_secs(1));
         assert!(is_done(sleep.as_mut()));
     }
 

@@ -93,7 +93,9 @@ impl From<Unserved> for Rejection {
         Self::new(match unserved {
             // Documented for overload: "try again after a minute" (customer-api 10).
             Unserved::Overloaded => ResultCode::FlowControl,
-            Unserved::StoreUnavailable | Unserved::NotServing => ResultCode::InternalError,
+            Unserved::StoreUnavailable | Unserved::NotInTime | Unserved::NotServing => {
+                ResultCode::InternalError
+            }
         })
     }
 }

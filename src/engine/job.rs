@@ -66,6 +66,9 @@ pub enum Unserved {
     /// The store does not take it.
     #[error("the store is unavailable")]
     StoreUnavailable,
+    /// The store has not taken it in the time that anybody waits; it may still.
+    #[error("the store has not taken it in 20 s, and may still do so")]
+    NotInTime,
     /// The gateway is loading or stopping.
     #[error("the gateway is not serving")]
     NotServing,

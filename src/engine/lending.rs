@@ -29,7 +29,9 @@ impl Engine {
         let why = match tokio::time::timeout(PATIENCE, self.lend_y(undecided)).await {
             Ok(Ok(lent)) => lent.err().unwrap_or(NoY::NotWritten),
             Ok(Err(Unserved::NotServing)) => return Err(Unserved::NotServing),
-            Ok(Err(Unserved::StoreUnavailable | Unserved::Overloaded)) | Err(_) => NoY::NotWritten,
+            Ok(Err(Unserved::StoreUnavailable | Unserved::NotInTime | Unserved::Overloaded)) | Err(_) => {
+                NoY::NotWritten
+            }
         };
         // What became of number and binding meanwhile counts, whatever was asked for.
         let now = self.shared.clock.now();

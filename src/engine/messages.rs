@@ -12,7 +12,8 @@ use super::job::{Job, ResultFate, Unserved};
 use super::ledger::Ledger;
 use super::questions::{Asked, Question, Questions};
 use super::under_way::Leaving;
-use super::{Engine, Shared};
+use super::{Engine, PATIENCE, Shared};
+use crate::clock::Clock;
 use crate::domain::attempt::Attempt;
 use crate::domain::customer::CustomerApp;
 use crate::domain::delivery::{Delivery, NoticeKind};
@@ -116,6 +117,7 @@ impl Engine {
                 let app = self.shared.registry.customers.by_no(app);
                 let task = Asking::about(message, app, verdict, &self.shared.origin.ids).run(
                     Arc::clone(&self.message_questions),
+                    self.shared.clock.clone(),
                     Arc::clone(&self.messages_under_way),
                     self.inbox.downgrade(),
                     tell,
@@ -156,6 +158,7 @@ impl Asking {
     async fn run(
         self,
         questions: Arc<Questions>,
+        clock: Clock,
         under_way: Arc<UnderWay>,
         writer: mpsc::WeakSender<Job>,
         tell: watch::Sender<Option<Result<Arc<Message>, Unserved>>>,
@@ -175,14 +178,25 @@ impl Asking {
         });
         let asked = AskedAbout { app: app.no, record: Box::new(record), reply };
         let handed = Handed { message, asked: Some(asked) };
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let job = Job::Message(Box::new(handed), answer);
         let Some(writer) = writer.upgrade() else { return };
         let handed_over = writer.try_send(job);
         // Nobody waits for the writer's end because of this one.
         drop(writer);
         let decided = match handed_over {
-            Ok(()) => answered.await.unwrap_or(Err(Unserved::NotServing)),
+            Ok(()) => {
+                let decided = tokio::select! {
+                    biased;
+                    decided = &mut answered => decided,
+                    () = clock.sleep(PATIENCE) => {
+                        // Whoever waits, or asks again until it is written, is told so: the customer is asked once.
+                        tell.send_replace(Some(Err(Unserved::NotInTime)));
+                        answered.await
+                    }
+                };
+                decided.unwrap_or(Err(Unserved::NotServing))
+            }
             Err(TrySendError::Full(_)) => Err(Unserved::Overloaded),
             Err(TrySendError::Closed(_)) => Err(Unserved::NotServing),
         };

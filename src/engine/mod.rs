@@ -86,6 +86,11 @@ const INBOX_MAX: usize = 8_192;
 /// A commit that takes longer hangs: a flush of a disk that works takes milliseconds.
 const COMMIT_HANGS_AFTER: Duration = Duration::from_secs(10);
 
+/// How long anybody waits for the writer at most. Longer than a commit takes before it counts as hanging, so that
+/// whoever is told has something to be seen for it; shorter than the half minute after which many clients hang up,
+/// and learn nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What the tasks share.
 #[derive(Debug)]
 pub struct Shared {
@@ -114,6 +119,8 @@ pub struct Shared {
     quarantined: Mutex<HashMap<XNumber, u32>>,
     /// How far the replays are, as of the last batch that concerned one.
     replays: Mutex<ReplayFigures>,
+    /// Held by whoever tries whether the store works: on a disk that hangs, each would keep a thread.
+    probing: Arc<tokio::sync::Mutex<()>>,
     /// When the commit under way began; `None` while none is.
     committing_since: Mutex<Option<Timestamp>>,
     serving: AtomicBool,
@@ -146,6 +153,7 @@ impl Shared {
             deliver_now: Notify::new(),
             quarantined: Mutex::new(HashMap::new()),
             replays: Mutex::new(ReplayFigures::default()),
+            probing: Arc::default(),
             committing_since: Mutex::new(None),
             serving: AtomicBool::new(false),
             stops: AtomicU64::new(0),
@@ -350,9 +358,9 @@ impl Engine {
         self.ask(|answer| Job::Replay(order, who, answer)).await
     }
 
-    /// Returns once everything asked before is durable.
+    /// Returns once everything asked before is durable, however long that takes.
     pub async fn flush(&self) -> Result<(), Unserved> {
-        self.ask(Job::Flush).await
+        self.hand_over(Job::Flush)?.await.unwrap_or(Err(Unserved::NotServing))
     }
 
     /// Writes the daily CDR files that are due. Returns when to look again; `None` when there are to be none.
@@ -407,6 +415,25 @@ impl Engine {
         self.shared.commit_running().filter(|running| *running >= COMMIT_HANGS_AFTER)
     }
 
+    /// Whether the store reads and writes. That takes as long as its disk does, but no longer than a commit may take.
+    pub async fn probe_store(&self) -> Result<(), StoreError> {
+        let probed = async {
+            let turn = Arc::clone(&self.shared.probing).lock_owned().await;
+            let ping = move |store: &dyn Store| {
+                let _turn = turn;
+                store.ping()
+            };
+            self.query(ping).await
+        };
+        tokio::select! {
+            biased;
+            probed = probed => probed,
+            () = self.shared.clock.sleep(COMMIT_HANGS_AFTER) => {
+                Err(StoreError::Unavailable("the disk hangs".into()))
+            }
+        }
+    }
+
     /// Brings the gauges up to date, for whoever is about to read them.
     pub fn refresh_gauges(&self) {
         let (registry, metrics) = (&self.shared.registry, &self.shared.metrics);
@@ -423,7 +450,21 @@ impl Engine {
         metrics.show_replays(*self.shared.replays.lock().unwrap_or_else(PoisonError::into_inner), now);
     }
 
+    /// Has the writer do a job, and waits for its answer while there is any patience.
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
+        let answered = self.hand_over(job)?;
+        tokio::select! {
+            biased;
+            answer = answered => answer.unwrap_or(Err(Unserved::NotServing)),
+            () = self.shared.clock.sleep(PATIENCE) => Err(Unserved::NotInTime),
+        }
+    }
+
+    /// Gives the writer a job. Returns where its answer will be.
+    fn hand_over<T>(
+        &self,
+        job: impl FnOnce(Answer<T>) -> Job,
+    ) -> Result<oneshot::Receiver<Result<T, Unserved>>, Unserved> {
         if !self.is_serving() {
             return Err(Unserved::NotServing);
         }
@@ -432,7 +473,7 @@ impl Engine {
             mpsc::error::TrySendError::Full(_) => Unserved::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Unserved::NotServing,
         })?;
-        answered.await.unwrap_or(Err(Unserved::NotServing))
+        Ok(answered)
     }
 }
 

@@ -19,6 +19,7 @@ mod documents;
 mod examples;
 mod faults;
 mod fields;
+mod frozen;
 mod hostile;
 mod messages;
 mod notices;

@@ -178,7 +178,7 @@ impl OperatorApi {
             let reason = format!("the disk hangs: a commit has been under way for {} s", running.as_secs());
             return json(503, &value!({ "ready": false, "reason": reason }));
         }
-        match self.engine.query(|store| store.ping()).await {
+        match self.engine.probe_store().await {
             Ok(()) => json(200, &value!({ "ready": true })),
             Err(error) => {
                 tracing::warn!("not ready: {error}");

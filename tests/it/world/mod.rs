@@ -5,6 +5,7 @@
 //! push is due or under way, [`Receiver::next`] when the push is there.
 
 mod customer;
+mod frozen;
 pub mod http;
 pub mod identity;
 pub mod process;
@@ -25,9 +26,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use customer::{AX, AX_CALLEE, AXB, AXE, AXE_LIST, AXYB, Customer};
+pub use frozen::Frost;
 pub use receiver::{Pushed, Reaction, Receiver};
 pub use staff::{Operator, Switch};
 
+use frozen::OnFrozenDisk;
 use http::soon;
 
 pub const OPERATOR_TOKEN: &str = "operator-token-of-a-test";
@@ -91,6 +94,18 @@ pub fn at(text: &str) -> Timestamp {
     parse_switch_time(text).expect("a time")
 }
 
+async fn serve(config: &str, dir: &TempDir, clock: Clock, frost: Option<&Frost>) -> Gateway {
+    let parsed = Config::parse(config, dir.path()).unwrap();
+    let started = match frost {
+        None => Gateway::start(&parsed, clock).await,
+        Some(frost) => {
+            let open = || Ok(Arc::new(OnFrozenDisk::open(&dir.path().join("data"), frost.clone())?) as _);
+            Gateway::start_over(&parsed, clock, open).await
+        }
+    };
+    started.unwrap()
+}
+
 /// A running gateway and its surroundings.
 pub struct World {
     gateway: Option<Gateway>,
@@ -100,6 +115,8 @@ pub struct World {
     addresses: Addresses,
     config: String,
     pub dir: TempDir,
+    /// Holds the disk still, where it can.
+    frost: Option<Frost>,
 }
 
 impl World {
@@ -112,16 +129,24 @@ impl World {
         Self::begin(at(DAWN), more, tempfile::tempdir().unwrap()).await
     }
 
+    /// On a disk that can be frozen.
+    pub async fn on(frost: &Frost) -> Self {
+        Self::begin_on(at(DAWN), "", tempfile::tempdir().unwrap(), Some(frost.clone())).await
+    }
+
     /// At a moment, with further lines of configuration, in a folder that may hold files they name.
     pub async fn begin(start: Timestamp, more: &str, dir: TempDir) -> Self {
+        Self::begin_on(start, more, dir, None).await
+    }
+
+    async fn begin_on(start: Timestamp, more: &str, dir: TempDir, frost: Option<Frost>) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let (clock, hand) = Clock::manual(start);
         let config = configuration(more);
-        let parsed = Config::parse(&config, dir.path()).unwrap();
-        let gateway = Gateway::start(&parsed, clock.clone()).await.unwrap();
+        let gateway = serve(&config, &dir, clock.clone(), frost.as_ref()).await;
         let addresses = Addresses::new(Addresses::of(&gateway));
         let receiver = Receiver::start().await;
-        Self { gateway: Some(gateway), receiver, clock, hand, addresses, config, dir }
+        Self { gateway: Some(gateway), receiver, clock, hand, addresses, config, dir, frost }
     }
 
     /// A world with one AXB app that has the number [`X`] in area 0755.
@@ -258,6 +283,17 @@ impl World {
         self.gateway().engine().sweep_recordings().await;
     }
 
+    /// Waits until something is being written.
+    pub async fn until_a_commit_runs(&self) {
+        let shared = self.gateway().engine().shared();
+        soon(async {
+            while shared.commit_running().is_none() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Waits until no push is due or under way, and all outcomes are on record.
     pub async fn quiet(&self) {
         let engine = self.gateway().engine();
@@ -299,8 +335,7 @@ impl World {
 
     /// Starts the stopped gateway again with the same data.
     pub async fn start_again(&mut self) {
-        let parsed = Config::parse(&self.config, self.dir.path()).unwrap();
-        let gateway = Gateway::start(&parsed, self.clock.clone()).await.unwrap();
+        let gateway = serve(&self.config, &self.dir, self.clock.clone(), self.frost.as_ref()).await;
         *self.addresses.0.lock().unwrap() = Addresses::of(&gateway);
         self.gateway = Some(gateway);
     }

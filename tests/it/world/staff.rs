@@ -11,6 +11,12 @@ fn bearer(token: &str) -> (String, String) {
     ("Authorization".into(), format!("Bearer {token}"))
 }
 
+/// A message to [`X`] of one segment.
+fn text_of(id: &str, sender: &str, text: &str) -> Value {
+    let ts = "2026-01-02T03:04:05.250Z";
+    json!({"messageId": id, "sender": sender, "x": X, "text": text, "segments": 1, "ts": ts})
+}
+
 /// The telephone switch.
 #[derive(Clone, Debug)]
 pub struct Switch(pub(super) Addresses);
@@ -68,9 +74,18 @@ impl Switch {
 
     /// The same for a message of one segment.
     pub async fn text(&self, id: &str, sender: &str, text: &str) -> Value {
-        let ts = "2026-01-02T03:04:05.250Z";
-        let body = json!({"messageId": id, "sender": sender, "x": X, "text": text, "segments": 1, "ts": ts});
-        self.message(&body).await
+        self.message(&text_of(id, sender, text)).await
+    }
+
+    /// Asks a gateway that may not be able to say.
+    pub async fn try_text(&self, id: &str, sender: &str, text: &str) -> Answer {
+        let bytes = request(
+            "POST",
+            "/switch/v1/messages",
+            &Self::headers(),
+            text_of(id, sender, text).to_string().as_bytes(),
+        );
+        exchange(self.address(), bytes).await
     }
 
     /// Says what came of a message; answers `[accepted, duplicates, parked]`.
