@@ -1,6 +1,8 @@
 """Parts of the installation die under calls. No event and no CDR may be lost. Each function returns its problems; its
 doc string is its name in the table."""
 
+import re
+
 import lab
 from cases import REFUSED, TALKED
 
@@ -81,6 +83,45 @@ def redis_is_away_at_the_start(suite):
     return problems
 
 
+def redis_comes_after_the_start(suite):
+    """redis comes when Kamailio runs: calls under way are no lost ones, and on record"""
+    world, count = suite.world, 3
+    world.stop("kamailio")
+    world.stop("redis")
+    log = world.folder / "kamailio.log"
+    before = len(log.read_text(errors="replace"))
+    world.start_kamailio()
+    pairs = suite.pairs(count)
+    bound = [suite.axb.bind_axb("+" + a, "+" + b, "+" + suite.axb_x) for a, b in pairs]
+    sipp = lab.Phones(world.folder)
+
+    def waiting():
+        return re.findall(r"event of call (\S+) waits in memory", log.read_text(errors="replace")[before:])
+
+    try:
+        sipp.callee("b_answers", count)
+        sipp.caller("a_waits", [(a, suite.axb_x) for a, _ in pairs])
+        lab.wait_for("answers", lambda: len(waiting()) >= 4 * count, 30)
+        # As if a worker had found redis before the sender did, which looks for calls of its former self.
+        aside = world.folder / "aside.sock"
+        world.start_redis(aside)
+        world.redis("SADD", "switch1:live", waiting()[0], socket=aside)
+        world.stop("redis")
+        world.start_redis()
+        lab.wait_for("calls on record", lambda: int(world.redis("SCARD", "switch1:live")) == count)
+        lab.wait_for("reports", lambda: int(world.redis("LLEN", "switch1:events")) == 0)
+        open_calls = world.operator("GET", "calls?open=true")["items"]
+        world.stop("kamailio", SIGKILL)
+    finally:
+        sipp.end()
+    world.start_kamailio()
+    problems = [] if len(open_calls) == count else [f"{len(open_calls)} of {count} calls are open"]
+    problems += complete(suite, count, TALKED)
+    for subscription in bound:
+        suite.axb.unbind_axb(subscription)
+    return problems
+
+
 def kamailio_dies_with_spooled_events(suite):
     """Kamailio killed with the gateway away: spooled events survive, calls in progress are closed"""
     pairs = suite.pairs(5)
@@ -104,4 +145,5 @@ def kamailio_dies_with_spooled_events(suite):
     return problems
 
 
-ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events, redis_is_away_at_the_start]
+ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events, redis_is_away_at_the_start,
+       redis_comes_after_the_start]

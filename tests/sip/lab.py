@@ -112,13 +112,14 @@ class Lab:
         for name in ("kamailio", "keys", "tones", "recorder", "gateway", "rtpengine", "redis"):
             self.stop(name)
 
-    def start_redis(self):
-        self.run("redis", ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
-                           "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"])
-        wait_for("redis", lambda: self.redis("PING") == "PONG")
+    def start_redis(self, socket=None):
+        self.run("redis", ["redis-server", "--port", "0", "--unixsocket", str(socket or self.socket), "--dir",
+                           str(self.folder), "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+                           "--daemonize", "no"])
+        wait_for("redis", lambda: self.redis("PING", socket=socket) == "PONG")
 
-    def redis(self, *command):
-        done = subprocess.run(["redis-cli", "-s", str(self.socket), *command], capture_output=True, text=True)
+    def redis(self, *command, socket=None):
+        done = subprocess.run(["redis-cli", "-s", str(socket or self.socket), *command], capture_output=True, text=True)
         return done.stdout.strip()
 
     def start_rtpengine(self):
