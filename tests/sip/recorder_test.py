@@ -181,11 +181,12 @@ class FilesOutliveFailures(unittest.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.spool = pathlib.Path(folder)
         (self.spool / "token").write_text("secret-token\n")
-        self.enterContext(contextlib.redirect_stderr(io.StringIO()))
+        self.said = self.enterContext(contextlib.redirect_stderr(io.StringIO()))
         self.enterContext(unittest.mock.patch.object(recorder, "WAIT_SECONDS", 0))
 
     def recorder(self, url=None, **more):
-        options = {"spool": self.spool, "stereo": False, "abandoned_secs": 600, "unknown_secs": 7200, **more}
+        options = {"spool": self.spool, "stereo": False, "abandoned_secs": 600, "unknown_secs": 7200, "refused_calls": 1000,
+                   "refused_mib": 2048, "refused_days": 30, **more}
         gateway = recorder.Gateway(url or self.gateway.url, self.spool / "token")
         return recorder.Recorder(argparse.Namespace(**options), gateway)
 
@@ -242,6 +243,35 @@ class FilesOutliveFailures(unittest.TestCase):
         self.recorder().look()
         self.assertEqual(self.left(), [])
         self.assertEqual(len(list((self.spool / "refused").iterdir())), 3)
+
+    def refuse(self, count, **more):
+        """Calls c-1, c-2 and so on are refused, of which c-1 is the oldest. Returns which are left in the folder."""
+        self.gateway.statuses = [400] * count
+        for n in range(1, count + 1):
+            self.record(f"c-{n}", age=3600 * (count + 1 - n))
+        self.recorder(**more).look()
+        self.assertEqual(self.left(), [])
+        names = [file.name for file in (self.spool / "refused").iterdir()]
+        return {recorder.STEM.sub(r"\1", recorder.SET_ASIDE.search(name)[1]) for name in names}
+
+    def test_of_too_many_calls_that_are_set_aside_the_oldest_go(self):
+        self.assertEqual(self.refuse(4, refused_calls=2), {"c-3", "c-4"})
+        self.assertIn("<4>call c-1: what was set aside of it is deleted: more than 2 calls", self.said.getvalue())
+        self.assertNotIn("call c-3: what was set aside", self.said.getvalue())
+
+    def test_so_it_is_when_they_are_too_large(self):
+        whole = sum(len(content) for content in (capture(speech(CALLER_PORT, A), speech(CALLEE_PORT, B)), bytes(16_300)))
+        self.assertLess(whole, 1 << 20)
+        self.assertEqual(self.refuse(30, refused_mib=1) & {"c-1", "c-2"}, set())
+        size = sum(file.stat().st_size for file in (self.spool / "refused").iterdir())
+        self.assertTrue((1 << 20) - 2 * whole < size <= 1 << 20, size)
+
+    def test_what_was_set_aside_is_not_kept_for_ever_and_nothing_else_touched(self):
+        self.refuse(2)
+        (self.spool / "refused" / "a note of mine").write_text("keep")
+        with unittest.mock.patch.object(recorder.time, "time", lambda: 31 * 86400 + os.stat(self.spool).st_mtime):
+            self.recorder().look()
+        self.assertEqual([file.name for file in (self.spool / "refused").iterdir()], ["a note of mine"])
 
     def test_a_call_that_stays_unknown_is_set_aside_after_a_while(self):
         self.gateway.statuses = [404, 404]

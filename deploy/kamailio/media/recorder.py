@@ -7,7 +7,7 @@ deleted when, and only when, the gateway has answered 2xx: at least once, for th
 twice. Nothing is kept in memory that matters, so this program may be killed at any time.
 
 What the gateway refuses for good, and captures without any sound that we can read, are moved to the folder `refused`
-for a person to look at.
+for a person to look at. That folder has bounds: what is oldest in it is deleted first.
 """
 
 import argparse
@@ -35,6 +35,10 @@ METADATA_BYTES_MAX = 1 << 20
 TRANSIENT = {401, 404, 408, 409, 429}
 OURS = re.compile(r"^callId:([0-9A-Za-z-]{1,256}),caller:([0-9]{0,5}),started:([0-9]{0,12}(?:\.[0-9]{1,6})?)$", re.M)
 STEM = re.compile(r"^(.+)-[0-9a-f]{16}$")
+# A file that was set aside, by what the files of its call have in common.
+SET_ASIDE = re.compile(r"^(?:rtpengine-meta-)?(.+)\.(?:pcap|wav|txt|tmp)$")
+# Between two looks at what has become too old there.
+TIDY_SECONDS = 3600
 
 
 def say(level, text):
@@ -83,16 +87,61 @@ class Call:
         return None
 
     def delete(self):
-        # Cut short anywhere, what is left leads the next try here again: a capture is sent once more, a metadata file
-        # without one is only deleted.
-        for file in (self.wav, self.unfinished, self.capture, self.metadata):
+        for file in self.files():
             file.unlink(missing_ok=True)
 
-    def set_aside(self, why):
-        say(ERROR, f"call {self.call_id}: its recording is set aside in {self.spool / 'refused'}: {why}")
-        for file in (self.capture, self.wav, self.unfinished, self.metadata):
+    def files(self):
+        """In the order in which they can be moved or deleted, so that a run cut short leads the next one here again: a capture is
+        sent once more, a metadata file without one is only deleted."""
+        return self.wav, self.unfinished, self.capture, self.metadata
+
+
+class Refused:
+    """What is set aside: so many calls, so many bytes, for so long. What is oldest goes first."""
+
+    def __init__(self, folder, options):
+        self.folder, self.options = folder, options
+        self.looked = float("-inf")
+
+    def take(self, call, why):
+        say(ERROR, f"call {call.call_id}: its recording is set aside in {self.folder}: {why}")
+        for file in call.files():
             with contextlib.suppress(FileNotFoundError):
-                os.replace(file, self.spool / "refused" / file.name)
+                os.replace(file, self.folder / file.name)
+        self.tidy()
+
+    def tidy_in_time(self):
+        if time.monotonic() - self.looked >= TIDY_SECONDS:
+            self.tidy()
+
+    def tidy(self):
+        self.looked = time.monotonic()
+        calls, size = 0, 0
+        for stem, (changed, bytes_of_call, files) in self.newest_first():
+            calls, size = calls + 1, size + bytes_of_call
+            if calls > self.options.refused_calls:
+                self.drop(stem, files, f"more than {self.options.refused_calls} calls")
+            elif size > self.options.refused_mib << 20:
+                self.drop(stem, files, f"more than {self.options.refused_mib} MiB")
+            elif time.time() - changed > self.options.refused_days * 86400:
+                self.drop(stem, files, f"older than {self.options.refused_days:g} days")
+
+    def newest_first(self):
+        """The calls, with when the last of their files was written, their bytes, and the files. Others' files are left alone."""
+        calls = {}
+        for entry in os.scandir(self.folder):
+            if found := SET_ASIDE.search(entry.name):
+                with contextlib.suppress(FileNotFoundError):
+                    about = entry.stat()
+                    changed, size, files = calls.get(found[1], (0, 0, []))
+                    calls[found[1]] = max(changed, about.st_mtime), size + about.st_size, [*files, entry.path]
+        return sorted(calls.items(), key=lambda call: call[1][0], reverse=True)
+
+    def drop(self, stem, files, why):
+        call = STEM.sub(r"\1", stem)
+        say(WARNING, f"call {call}: what was set aside of it is deleted: {why}")
+        for file in files:
+            pathlib.Path(file).unlink(missing_ok=True)
 
 
 class Gateway:
@@ -126,6 +175,7 @@ class Recorder:
             (self.spool / folder).mkdir(mode=0o750, exist_ok=True)
         for part in (self.spool / "wav").glob("*.part"):
             part.unlink()
+        self.refused = Refused(self.spool / "refused", options)
 
     def ended(self):
         """The calls that are over, oldest first."""
@@ -147,6 +197,7 @@ class Recorder:
 
     def look(self):
         """Does what can be done now."""
+        self.refused.tidy_in_time()
         stems = self.ended()
         self.waits = {stem: wait for stem, wait in self.waits.items() if stem in set(stems)}
         for stem in stems:
@@ -165,7 +216,7 @@ class Recorder:
                     call.delete()
                     return True
                 if why := call.write_wav(self.options.stereo):
-                    call.set_aside(why)
+                    self.refused.take(call, why)
                     return True
             status, answer = self.gateway.put(call)
         except (OSError, http.client.HTTPException) as error:
@@ -178,14 +229,14 @@ class Recorder:
         elif status in TRANSIENT or status >= 500:
             self.postpone(call, f"the gateway answered {status} {answer.strip()}", status == 404)
         else:
-            call.set_aside(f"the gateway answered {status} {answer.strip()}")
+            self.refused.take(call, f"the gateway answered {status} {answer.strip()}")
         return True
 
     def postpone(self, call, why, forgettable=False):
         """`forgettable`: the gateway does not know the call, and after long enough never will."""
         _, wait, since = self.waits.get(call.stem, (0, WAIT_SECONDS / 2, time.monotonic()))
         if forgettable and time.monotonic() - since > self.options.unknown_secs:
-            call.set_aside(why)
+            self.refused.take(call, why)
             return
         wait = min(2 * wait, WAIT_SECONDS_MAX)
         if wait in (WAIT_SECONDS, WAIT_SECONDS_MAX):
@@ -206,6 +257,9 @@ def arguments():
                         help="a capture without an end that has not grown for so long is taken as ended (600)")
     parser.add_argument("--unknown-secs", type=float, default=7200,
                         help="a recording of a call that the gateway does not know is set aside after this (7200)")
+    parser.add_argument("--refused-calls", type=int, default=1000, help="so many calls that were set aside are kept (1000)")
+    parser.add_argument("--refused-mib", type=int, default=2048, help="in so many MiB (2048)")
+    parser.add_argument("--refused-days", type=float, default=30, help="for so long (30)")
     return parser.parse_args()
 
 
