@@ -11,6 +11,7 @@ use crate::domain::call::{Basis, Call, CallEvent, CallId, Closed, Decision, Repo
 use crate::domain::cdr::{ClosingQueue, Patience, batches};
 use crate::domain::customer::Mode;
 use crate::domain::delivery::{Delivery, NoticeKind};
+use crate::domain::id::BindingId;
 use crate::domain::number::{CallingParty, XNumber};
 use crate::domain::route::{CallSetup, Route, Undecided, forwarded};
 use crate::domain::time::Timestamp;
@@ -128,6 +129,7 @@ impl Ledger {
             Arc::new(Call::new(self.staging.next_key(now), id.clone(), session))
         });
         let call = Arc::make_mut(&mut shared);
+        let called_back = call.to_call_back().map(|(binding, _)| binding);
         let decided = self.decide_call(call, event, now);
         let row_changed = is_new || decided.is_some();
         let mut tell = decided.unwrap_or_default();
@@ -144,7 +146,7 @@ impl Ledger {
         for &stage in &tell {
             self.tell(call, stage, draft, now);
         }
-        note_caller(call, &tell, draft);
+        note_caller(call, called_back, draft);
         draft.put_call(shared, row_changed);
         reported
     }
@@ -338,13 +340,9 @@ impl Ledger {
     }
 }
 
-/// AXE: notes whom A can call back, once, when the switch is first heard to have dialled A.
-fn note_caller(call: &Call, told: &[Stage], draft: &mut Draft) {
-    let mut reached = Stage::FORWARDED.into_iter().filter(|stage| call.reached(*stage).is_some()).peekable();
-    if reached.peek().is_some()
-        && reached.all(|stage| told.contains(&stage))
-        && let Some((binding, caller)) = call.to_call_back()
-    {
+/// AXE: notes whom A can call back, once: when it is first known that the switch dialled A, and for which binding.
+fn note_caller(call: &Call, known: Option<BindingId>, draft: &mut Draft) {
+    if let Some((binding, caller)) = call.to_call_back().filter(|(binding, _)| Some(*binding) != known) {
         draft.write(Write::LastCaller { binding, caller });
         draft.effects.push(Effect::Called(binding, caller));
     }

@@ -1,5 +1,7 @@
 //! What customers and operators ask.
 
+use std::ops::RangeInclusive;
+
 use privnum::domain::allocation::{AreaMatch, Search};
 use privnum::domain::area::AreaCode;
 use privnum::domain::ax::{AxBind, AxPatch};
@@ -13,7 +15,7 @@ use privnum::domain::setting::AppChange;
 use privnum::engine::job::SettingChange;
 use rand::RngExt;
 
-use super::cast::{NUMBERS, PARTIES, party, x};
+use super::cast::{APPS, NUMBERS, PARTIES, party, x};
 use super::world::World;
 
 impl World {
@@ -156,6 +158,20 @@ impl World {
         }
     }
 
+    /// One of these numbers stops to carry calls or binds, or does so again.
+    pub fn change_status_of(&mut self, numbers: RangeInclusive<u64>) {
+        let number = x(self.rng.random_range(numbers));
+        let status = match self.rng.random_range(0..4) {
+            0 => NumberStatus::Suspended,
+            1 => NumberStatus::BindingFrozen,
+            _ => NumberStatus::Normal,
+        };
+        let known = self.disk.tables().numbers.get(&number).map(|(record, _)| record.status);
+        if known.is_some_and(|known| known != status) {
+            self.set(SettingChange::SetStatus(vec![(number, status)]));
+        }
+    }
+
     /// A delivery in whatever state is to be pushed once more.
     pub fn redeliver_something(&mut self) {
         let known = self.disk.tables().notices.len();
@@ -167,8 +183,11 @@ impl World {
     }
 
     pub fn change_an_app(&mut self) {
-        let no = AppNo(self.rng.random_range(1..=3));
+        let no = AppNo(self.rng.random_range(1..=APPS));
         let suspended = self.shared.registry.customers.by_no(no).suspended;
+        if !suspended && self.chance(60) {
+            return; // Most of the time they all work.
+        }
         self.change_app(no, if suspended { AppChange::Resume } else { AppChange::Suspend });
     }
 }
@@ -183,19 +202,19 @@ pub fn tag_of(asked: &AppCommand) -> Option<&str> {
         Command::SetNextCallee { user_data, .. } => user_data.as_deref(),
         Command::UnbindAx(..)
         | Command::UnbindAxb(..)
+        | Command::BindAxe(..)
+        | Command::ModifyAxe(..)
+        | Command::UnbindAxe(..)
         | Command::BindAxyb(..)
         | Command::BindYb(..)
         | Command::UnbindAxyb(..) => None,
-        Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
-            panic!("nobody here has an app of AXE")
-        }
     }
 }
 
 pub fn stands_in(binding: &AnyBinding, tag: &str) -> bool {
     match binding {
         AnyBinding::Axe(_) | AnyBinding::Axyb(_) | AnyBinding::Yb(_) => {
-            panic!("nobody here has an app of AXE or AXYB")
+            unreachable!("of these the disk is all that the observer knows")
         }
         AnyBinding::Axb(binding) => binding.terms.extras().user_data.as_deref() == Some(tag),
         AnyBinding::Ax(binding) => {

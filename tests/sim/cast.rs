@@ -9,6 +9,8 @@ use privnum::domain::signature::Scheme;
 use privnum::domain::time::Timestamp;
 
 pub const START: Timestamp = Timestamp::from_secs(1_790_000_000);
+/// Apps in the world: of AXB, AX, AXB without addresses, AXYB, AXE, X.
+pub const APPS: u32 = 6;
 /// Subscribers in the world.
 pub const PARTIES: u64 = 12;
 /// X numbers: 1 to 3 of the AXB app 1, 4 to 9 of the AX app 2, 10 of the AXB app 3, which wants no notices.
@@ -20,6 +22,11 @@ pub fn party(n: u64) -> E164 {
 
 pub fn x(n: u64) -> XNumber {
     XNumber::new(E164::from_word(8_617_000_000_000 + n).unwrap())
+}
+
+/// Whether a number can be one that is lent out, now or once.
+pub fn is_x(number: E164) -> bool {
+    (0..100).any(|n| x(n).number() == number)
 }
 
 pub fn app(no: u32, mode: Mode, with_urls: bool) -> CustomerApp {

@@ -1,19 +1,23 @@
 //! The invariants of src/ARCHITECTURE.md, by their numbers.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use privnum::domain::binding::AnyBinding;
 use privnum::domain::call::{Basis, Stage};
+use privnum::domain::customer::Mode;
 use privnum::domain::delivery::{NoticeKind, Schedule, State};
 use privnum::domain::id::{AppNo, RowKey};
 use privnum::domain::number::{CallingParty, E164, XNumber};
-use privnum::domain::route::Route;
+use privnum::domain::route::{CallSetup, Route};
 use privnum::domain::slot::XSlot;
 use serde_json::Value;
 
-use super::cast::{NUMBERS, PARTIES, dialled, party, x};
+use super::cast::{NUMBERS, PARTIES, dialled, is_x, party, x};
 use super::disk::Tables;
+use super::extensions::check_last_caller;
 use super::world::World;
+use super::{extensions, lent, questions};
 
 impl World {
     /// Checks everything that must hold after every step.
@@ -22,6 +26,7 @@ impl World {
         self.model.forget_expired(now);
         self.check_all_routes();
         self.check_lent_numbers();
+        self.check_extensions();
         self.check_all_messages();
         self.check_look_ups();
         self.check_memory_against_disk();
@@ -38,14 +43,34 @@ impl World {
             for caller in
                 (1..=PARTIES).map(|n| CallingParty::Number(party(n))).chain([CallingParty::Withheld])
             {
-                let decision = self.shared.registry.decide(dialled(caller, called), Basis::Asked, self.now());
-                self.check_route(caller, called, &decision.route);
+                self.check_decided(dialled(caller, called));
+            }
+        }
+        for called in questions::NUMBERS.map(|n| x(n).number()) {
+            for caller in [CallingParty::Number(party(1)), CallingParty::Withheld] {
+                self.check_decided(dialled(caller, called));
             }
         }
     }
 
+    fn check_decided(&self, setup: CallSetup<'_>) {
+        let decision = self.shared.registry.decide(setup, Basis::Asked, self.now());
+        self.check_route(setup, &decision.route);
+    }
+
     /// Compares a route with what the observer expects now.
-    pub fn check_route(&self, caller: CallingParty, called: E164, route: &Route) {
+    pub fn check_route(&self, setup: CallSetup<'_>, route: &Route) {
+        let called = setup.called.unwrap();
+        let among = |numbers: RangeInclusive<u64>| numbers.map(x).any(|x| x.number() == called);
+        if among(lent::NUMBERS) {
+            return self.check_lent_route(setup, route);
+        }
+        if among(extensions::NUMBERS) {
+            return self.check_keyed_route(setup, route);
+        }
+        if among(questions::NUMBERS) {
+            return self.check_route_to_ask(setup, route);
+        }
         let found = match route {
             Route::Connect(connect) => {
                 assert_eq!(
@@ -56,11 +81,11 @@ impl World {
                 assert!(self.model.numbers.contains_key(&connect.display), "a leg is shown no X number");
                 Ok((connect.through.subscription.unwrap(), connect.callee))
             }
-            Route::Collect(_) | Route::Undecided(_) => panic!("nobody here has an app of AXE, AXYB or X"),
+            Route::Collect(_) | Route::Undecided(_) => panic!("AX and AXB are decided at once"),
             Route::Reject(reject) => Err(reject.cause),
         };
-        let expected = self.model.route(caller, XNumber::new(called), self.now());
-        assert_eq!(found, expected, "{caller:?} calls {called}");
+        let expected = self.model.route(setup.caller, XNumber::new(called), self.now());
+        assert_eq!(found, expected, "{:?} calls {called}", setup.caller);
     }
 
     /// 3, 6 and 7: the look-ups agree; a party stands once on an X; only the owner finds a binding.
@@ -72,9 +97,8 @@ impl World {
             let parties = bindings.iter().flat_map(|binding| match binding {
                 AnyBinding::Ax(binding) => vec![binding.relation.a],
                 AnyBinding::Axb(binding) => vec![binding.relation.pair.a(), binding.relation.pair.b()],
-                // One A, and each B by a Y of its own: see `lent.rs`.
-                AnyBinding::Axyb(_) | AnyBinding::Yb(_) => Vec::new(),
-                AnyBinding::Axe(_) => panic!("nobody here has an app of AXE"),
+                // One A, and each B by a Y of its own: see `lent.rs`. An extension once: see `extensions.rs`.
+                AnyBinding::Axyb(_) | AnyBinding::Yb(_) | AnyBinding::Axe(_) => Vec::new(),
             });
             let mut seen = BTreeSet::new();
             assert!(parties.into_iter().all(|party| seen.insert(party)), "a party stands on an X twice");
@@ -122,7 +146,11 @@ impl World {
             let app = call.app().map(|app| &tables.apps[&app]);
             let wanted = app.is_some_and(|app| app.urls.call_status.is_some());
             let mut expected = if wanted { call.stages_in_order() } else { Vec::new() };
+            if app.is_some_and(|app| app.mode == Mode::X) {
+                expected.retain(|stage| *stage != Stage::Incoming); // That is the question itself.
+            }
             expected.sort();
+            check_last_caller(&tables, call);
             assert_eq!(notices_of(&tables, key), expected, "stages of a call and the notices about them");
             let cdrs: Vec<_> = tables.cdrs.values().filter(|cdr| cdr.call == key).collect();
             let closed = call.closed.is_some() && app.is_some();
@@ -205,15 +233,17 @@ impl World {
     }
 }
 
-/// From the moment the gateway's side dials, the caller that is shown is an X.
+/// From the moment the gateway's side dials, the caller that is shown is an X. What was told before it was known that
+/// the call goes on, or at the same instant, cannot be held against that.
 fn check_shown_number(tables: &Tables, notice: RowKey) {
     let Some(call) = tables.notices[&notice].delivery.call.map(|call| &tables.calls[&call]) else { return };
     let shown = body(tables, notice);
     let dialled = ["callout", "alerting", "answer"].iter().any(|stage| shown["eventType"] == **stage);
-    let connects = call.decision.as_ref().is_some_and(|known| matches!(known.route, Route::Connect(_)));
+    let decision = call.decision.as_ref().filter(|known| known.at.millis() < notice.millis());
+    let connects = decision.is_some_and(|known| matches!(known.route, Route::Connect(_)));
     if dialled && connects {
         let caller = E164::parse(shown["statusInfo"]["caller"].as_str().unwrap()).unwrap();
-        assert!(tables.numbers.contains_key(&XNumber::new(caller)), "a leg is shown no X number");
+        assert!(is_x(caller), "a leg is shown no X number: {call:?} is told as {shown}");
     }
 }
 

@@ -12,6 +12,7 @@ use privnum::store::{Attempt, Store};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::cast::APPS;
 use super::world::World;
 
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub struct Customers {
 impl Customers {
     /// One goes down or comes up.
     pub fn flip(&mut self, rng: &mut StdRng) {
-        let app = AppNo(rng.random_range(1..=2));
+        let app = AppNo(rng.random_range(1..=APPS));
         if !self.down.remove(&app) {
             self.down.insert(app);
         }

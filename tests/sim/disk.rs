@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use privnum::domain::binding::{AnyBinding, Change};
+use privnum::domain::binding::{AnyBinding, Change, LastCaller};
 use privnum::domain::call::{Call, Cdr};
 use privnum::domain::cdr_file::Day;
 use privnum::domain::customer::{CustomerApp, NumberRecord};
@@ -52,6 +52,8 @@ pub struct Tables {
     pub numbers: BTreeMap<XNumber, (NumberRecord, Option<Timestamp>)>,
     pub bindings: BTreeMap<RowKey, AnyBinding>,
     pub ended: Vec<(AnyBinding, Timestamp)>,
+    /// AXE: who called last through a binding.
+    pub callers: BTreeMap<RowKey, LastCaller>,
     pub calls: BTreeMap<RowKey, Call>,
     pub cdrs: BTreeMap<RowKey, Cdr>,
     pub messages: BTreeMap<RowKey, Message>,
@@ -87,6 +89,7 @@ struct Everything {
     numbers: Vec<(NumberRecord, Option<Timestamp>)>,
     bindings: Vec<AnyBinding>,
     ended: Vec<(AnyBinding, Timestamp)>,
+    callers: Vec<(RowKey, LastCaller)>,
     calls: Vec<Call>,
     messages: Vec<Message>,
     deliveries: Vec<Delivery>,
@@ -154,7 +157,7 @@ impl Everything {
             Loaded::Number(number, last_call) => self.numbers.push((number, last_call)),
             Loaded::Binding(binding) => self.bindings.push(binding),
             Loaded::Ended(binding, at) => self.ended.push((binding, at)),
-            Loaded::LastCaller(..) => panic!("nobody here has an app of AXE"),
+            Loaded::LastCaller(binding, caller) => self.callers.push((binding, caller)),
             Loaded::Call(call) => self.calls.push(*call),
             Loaded::Message(message) => self.messages.push(*message),
             Loaded::Delivery(delivery) => self.deliveries.push(delivery),
@@ -164,6 +167,7 @@ impl Everything {
 
     fn sorted(mut self) -> Self {
         self.ended.sort_by_key(|(binding, _)| binding.id());
+        self.callers.sort_by_key(|(binding, _)| *binding);
         self.calls.sort_by_key(|call| call.key);
         self
     }
@@ -238,7 +242,14 @@ impl Tables {
                 (notice.delivery, notice.redelivered) = (delivery, true);
                 true
             }),
-            Write::LastCaller { .. } => panic!("nobody here has an app of AXE"),
+            Write::LastCaller { binding, caller } => {
+                // One that ended in the same batch, or a call that is reported late, changes nothing.
+                let later = self.callers.get(&binding).is_none_or(|known| known.at <= caller.at);
+                if later && self.bindings.contains_key(&binding) {
+                    self.callers.insert(binding, caller);
+                }
+                true
+            }
             Write::Replay(replay) => {
                 let grows = |known: &Replay| known.done() <= replay.done() && known.taken <= replay.taken;
                 let fits = self.replays.get(&replay.id).is_none_or(grows) && replay.done() <= replay.total;
@@ -273,6 +284,7 @@ impl Tables {
             Change::Modified(binding) => self.bindings.insert(binding.id(), binding).is_some(),
             Change::Unbound { binding, at, .. } => {
                 let stood = self.bindings.remove(&binding.id()) == Some(binding.clone());
+                self.callers.remove(&binding.id());
                 self.ended.push((binding, at));
                 stood
             }
@@ -305,6 +317,7 @@ impl Tables {
         self.apps.values().for_each(|app| sink(Loaded::App(app.clone())));
         self.numbers.values().for_each(|(record, last)| sink(Loaded::Number(record.clone(), *last)));
         self.bindings.values().for_each(|binding| sink(Loaded::Binding(binding.clone())));
+        self.callers.iter().for_each(|(binding, caller)| sink(Loaded::LastCaller(*binding, *caller)));
         let recent = self.ended.iter().filter(|(_, at)| *at > from.ended_after);
         recent.for_each(|(binding, at)| sink(Loaded::Ended(binding.clone(), *at)));
         let matters = |call: &&Call| call.closed.is_none_or(|closed| closed.at > from.closed_after);

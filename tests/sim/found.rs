@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use privnum::domain::call::{CallEvent, CallId, Stage};
+use privnum::domain::call::{Basis, CallEvent, CallId, Stage};
 use privnum::domain::customer::NumberStatus;
 use privnum::domain::delivery::State;
 use privnum::domain::number::CallingParty;
 use privnum::domain::release::ReleasedBy;
+use privnum::domain::route::Route;
 use privnum::engine::job::{Job, SettingChange};
 
 use super::cast::{dialled, party, x};
@@ -149,6 +150,35 @@ fn a_call_that_was_swept_is_told_nothing_more() {
     report(&mut world, 1, &[Stage::Incoming, Stage::Released]);
     assert!(world.disk.tables().notices.is_empty());
     world.settle();
+}
+
+/// Whom A can call back was noted with the first report of a dialled A, and what was heard of that before it was known
+/// whom the call is for did not count: the switch's answer lost in a crash, and its reports out of order.
+#[test]
+fn who_reached_an_extension_by_a_call_that_was_told_out_of_order_is_called_back() {
+    let mut world = World::new(0, None);
+    world.bind_extension(2, 31, "5");
+    let told = |stage: Stage, digits: Option<&str>| {
+        let called = Some(if stage == Stage::Incoming { x(31).number() } else { party(2) });
+        let digits = digits.map(Box::from);
+        let event = CallEvent { called, digits, ..event(&world, stage, None) };
+        (call(1), event)
+    };
+    let reported = vec![
+        told(Stage::Outgoing, None),
+        told(Stage::Collected, Some("5")),
+        told(Stage::Incoming, None),
+        told(Stage::Alerting, None),
+    ];
+    world.hand_in(reported);
+    world.write_all();
+    let a_calls = dialled(CallingParty::Number(party(2)), x(31).number());
+    let Route::Connect(connect) = world.shared.registry.decide(a_calls, Basis::Asked, world.now()).route
+    else {
+        panic!("A reaches nobody")
+    };
+    assert_eq!(connect.callee, party(1));
+    world.check();
 }
 
 /// Memory took a number that is moved out and in again, and lost when it was last called; the store did not.

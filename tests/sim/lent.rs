@@ -1,6 +1,6 @@
 //! AXYB in the world: X and Y are asked for, end, expire, and live through faults and crashes. The observer scans what is
-//! on the disk: each number must lead where that says, and what was answered must be there. Calls to these numbers are
-//! decided after every step but not played; a Y that a call needs is asked for as the engine does it.
+//! on the disk: each number must lead where that says, and what was answered must be there. A Y that a call needs is asked
+//! for as the engine does it, and the call goes on when it is there, or is not waited for.
 
 use std::ops::RangeInclusive;
 
@@ -8,26 +8,27 @@ use privnum::domain::allocation::{AreaMatch, Search};
 use privnum::domain::area::AreaCode;
 use privnum::domain::axyb::{AxybBind, YB_PER_X_MAX, YbBind};
 use privnum::domain::binding::{AnyBinding, Axyb, Binding, CallDirection, Terms, UnbindCause, Yb};
-use privnum::domain::call::Basis;
+use privnum::domain::call::{Basis, CallId, Decision};
 use privnum::domain::command::{AppCommand, AxybSelector, Command, Done};
-use privnum::domain::customer::{Mode, NumberStatus};
+use privnum::domain::customer::Mode;
 use privnum::domain::id::{AppNo, BindingId, RowKey};
 use privnum::domain::number::{CallingParty, E164, XNumber};
 use privnum::domain::refusal::Refusal;
-use privnum::domain::route::{RejectCause, Route};
-use privnum::engine::job::SettingChange;
+use privnum::domain::route::{CallSetup, NoY, Reject, RejectCause, Route, no_y};
+use privnum::engine::job::{Job, SettingChange, Unserved};
 use rand::RngExt;
+use tokio::sync::oneshot;
 
 use super::cast::{PARTIES, app, dialled, number_of, party, x};
-use super::world::World;
+use super::world::{Waiting, World};
 
 /// The app that has AXYB, and its X numbers.
 const APP: AppNo = AppNo(4);
-const NUMBERS: RangeInclusive<u64> = 21..=25;
+pub const NUMBERS: RangeInclusive<u64> = 21..=25;
 
-/// Whether a command is one of AXYB.
-pub const fn is_of_axyb(asked: &AppCommand) -> bool {
-    matches!(asked.command, Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..))
+/// Whether all that the observer knows of these bindings is what the disk has.
+pub const fn is_known_by_disk(mode: Mode) -> bool {
+    matches!(mode, Mode::Axe | Mode::Axyb)
 }
 
 /// What stands, as the disk has it.
@@ -107,25 +108,14 @@ impl World {
 
     fn change_a_lent_number(&mut self) {
         let number = x(self.rng.random_range(NUMBERS));
-        let known = self.disk.tables().numbers.get(&number).map(|(record, _)| record.status);
-        match known {
+        if !self.disk.tables().numbers.contains_key(&number) {
             // It comes back under the same digits.
-            None => {
-                let record =
-                    number_of(number.number().word() - x(0).number().word(), APP, AreaCode::parse("010"));
-                self.set(SettingChange::AddNumbers(vec![record]));
-            }
-            Some(_) if self.chance(30) => self.set(SettingChange::RemoveNumber { x: number, force: true }),
-            Some(before) => {
-                let status = match self.rng.random_range(0..4) {
-                    0 => NumberStatus::Suspended,
-                    1 => NumberStatus::BindingFrozen,
-                    _ => NumberStatus::Normal,
-                };
-                if before != status {
-                    self.set(SettingChange::SetStatus(vec![(number, status)]));
-                }
-            }
+            let n = number.number().word() - x(0).number().word();
+            self.set(SettingChange::AddNumbers(vec![number_of(n, APP, AreaCode::parse("010"))]));
+        } else if self.chance(30) {
+            self.set(SettingChange::RemoveNumber { x: number, force: true });
+        } else {
+            self.change_status_of(NUMBERS);
         }
     }
 
@@ -139,6 +129,59 @@ impl World {
             }
         }
         standing
+    }
+
+    /// Somebody dials an X that stands, or an A one of its Y; `None`: anybody dials any.
+    pub fn any_lent_call(&mut self) -> Option<(E164, E164)> {
+        let Standing { xs, ybs } = self.standing();
+        let known: Vec<_> = xs.iter().map(|ax| (None, ax.x)).collect();
+        let ys = ybs.iter().map(|yb| (Some(yb.relation.pair.a()), yb.relation.y));
+        let known: Vec<_> = known.into_iter().chain(ys).collect();
+        let (a, n) = *known.get(self.rng.random_range(0..known.len().max(1)))?;
+        Some((a.unwrap_or_else(|| self.any_party()), n.number()))
+    }
+
+    /// Has the writer give the caller a Y, as `engine/lending.rs` does. Somebody may not wait so long.
+    pub fn lend_y(&mut self, id: &CallId, ax: BindingId) {
+        let found = self.standing().xs.into_iter().find(|binding| binding.id == ax).expect("it is live");
+        let search = Search {
+            area: Some(found.relation.area),
+            province: Vec::new(),
+            matching: found.relation.matching,
+        };
+        let CallingParty::Number(b) = self.with_setup_of(id, |setup| setup.caller) else {
+            panic!("only a caller with a number is given a Y")
+        };
+        let wanted = YbBind { b, duration_secs: None, tone: None, user_data: None, on_call: true };
+        let command = AppCommand { app: APP, command: Command::BindYb(ax, search, wanted) };
+        if self.chance(10) {
+            self.ask(command);
+            return self.y_is_lent(id, Some(NoY::NotWritten));
+        }
+        let (answer, answered) = oneshot::channel();
+        self.inbox.push_back(Job::Command(command, None, answer));
+        self.wait_for(Waiting::Lending(id.clone(), answered));
+    }
+
+    /// The writer has answered whether a caller got its Y.
+    pub fn hear_of_y(&mut self, id: &CallId, answer: &Result<Result<Done, Refusal>, Unserved>) {
+        let why = match answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(Refusal::TooManyB)) => Some(NoY::TooManyB),
+            Ok(Err(Refusal::PartyIsX)) => Some(NoY::CallerIsLent),
+            Ok(Err(_)) => Some(NoY::NoneFree),
+            Err(Unserved::NotServing) => return, // The switch asks again.
+            Err(_) => Some(NoY::NotWritten),
+        };
+        self.y_is_lent(id, why);
+    }
+
+    fn y_is_lent(&mut self, id: &CallId, why_not: Option<NoY>) {
+        let (registry, now) = (&self.shared.registry, self.now());
+        let decision = self.with_setup_of(id, |setup| registry.decide(setup, Basis::Asked, now));
+        let route = no_y(decision.route, why_not.unwrap_or(NoY::NotWritten));
+        let decision = registry.bind_to(id, Decision { route, ..decision }.into(), now);
+        self.is_told(id, &decision);
     }
 
     /// What is answered is on the disk by then.
@@ -181,15 +224,32 @@ impl World {
             for caller in (1..=PARTIES).map(party) {
                 let setup = dialled(CallingParty::Number(caller), n.number());
                 let decision = self.shared.registry.decide(setup, Basis::Asked, self.now());
-                let found = match decision.route {
-                    Route::Connect(connect) => Ok(Some((connect.callee, connect.display))),
-                    Route::Undecided(_) => Ok(None),
-                    Route::Reject(reject) => Err(reject.cause),
-                    Route::Collect(_) => panic!("AXYB asks for no digits"),
-                };
-                assert_eq!(found, self.leads(&xs, &ybs, caller, n), "{caller} calls {n}");
+                self.check_lent_route_by(&xs, &ybs, setup, &decision.route);
             }
         }
+    }
+
+    /// Compares a route of AXYB with what the disk says now.
+    pub fn check_lent_route(&self, setup: CallSetup<'_>, route: &Route) {
+        let Standing { xs, ybs } = self.standing();
+        self.check_lent_route_by(&xs, &ybs, setup, route);
+    }
+
+    fn check_lent_route_by(
+        &self,
+        xs: &[Binding<Axyb>],
+        ybs: &[Binding<Yb>],
+        setup: CallSetup<'_>,
+        route: &Route,
+    ) {
+        let found = match route {
+            Route::Connect(connect) => Ok(Some((connect.callee, connect.display))),
+            Route::Undecided(_) | Route::Reject(Reject { cause: RejectCause::NoY(_), .. }) => Ok(None),
+            Route::Reject(reject) => Err(reject.cause),
+            Route::Collect(_) => panic!("AXYB asks for no digits"),
+        };
+        let n = XNumber::new(setup.called.unwrap());
+        assert_eq!(found, self.leads(xs, ybs, setup.caller, n), "{:?} calls {n}", setup.caller);
     }
 
     /// Whom a call reaches and what is shown there; `Ok(None)`: a Y is needed first.
@@ -197,7 +257,7 @@ impl World {
         &self,
         xs: &[Binding<Axyb>],
         ybs: &[Binding<Yb>],
-        caller: E164,
+        caller: CallingParty,
         n: XNumber,
     ) -> Result<Option<(E164, XNumber)>, RejectCause> {
         let now = self.now();
@@ -211,6 +271,7 @@ impl World {
         if self.model.apps[&APP].1 {
             return Err(RejectCause::AppSuspended);
         }
+        let CallingParty::Number(caller) = caller else { return Err(RejectCause::CallerUnusable) };
         if let Some(ax) = xs.iter().find(|ax| ax.x == n && ax.is_live(now)) {
             if ax.relation.a == caller {
                 return Err(RejectCause::OwnNumber);

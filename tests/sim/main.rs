@@ -1,10 +1,11 @@
 //! The simulation: a seed, a virtual clock, and the gateway's own ledger, registry and dispatch, without tokio's
-//! runtime and without sockets. Commands, calls with shuffled, repeated and lost reports, short messages, expiries, receivers
-//! that go down, faults of the store, crashes, replays of deliveries. After every step the invariants of src/ARCHITECTURE.md are
+//! runtime and without sockets. Commands of every mode, calls with shuffled, repeated and lost reports, keyed extensions, numbers
+//! lent to strangers and questions to customers, short messages, expiries, receivers that go down, faults of the store, crashes,
+//! replays of deliveries. After every step the invariants of src/ARCHITECTURE.md are
 //! checked against a naive model and against what is on the disk.
 //!
-//! What is not in it: the writer's thread, the timekeeper's and the deliverer's tasks. They are mirrored in
-//! `world.rs` in a few lines each; `engine.rs` runs the real ones over the same disk.
+//! What is not in it: the writer's thread, the tasks of timekeeper and deliverer, and those that wait for a customer or for a
+//! Y. They are mirrored in a few lines each, in `world.rs`, `questions.rs` and `lent.rs`; `engine.rs` runs the real ones over the same disk.
 //!
 //! A failure prints its seed. `PRIVNUM_SIM_SEED=17 cargo test --test sim` plays that one again, and
 //! `PRIVNUM_SIM_STEPS=100000` goes on for longer.
@@ -17,10 +18,12 @@ mod checks;
 mod customers;
 mod disk;
 mod engine;
+mod extensions;
 mod found;
 mod lent;
 mod messages;
 mod model;
+mod questions;
 mod replays;
 mod switch;
 mod world;

@@ -1,19 +1,27 @@
-//! Short messages: the switch asks what to do with one, again and again, and reports what came of it at least once.
+//! Short messages: the switch asks what to do with one, again and again, and reports what came of it at least once. Some
+//! only the customer can decide; what is bound may change between its answer and the writer's turn.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use privnum::domain::customer::Mode;
 use privnum::domain::delivery::NoticeKind;
+use privnum::domain::id::AppNo;
 use privnum::domain::number::{CallingParty, E164, XNumber};
-use privnum::domain::sms::{Message, MessageId, Relay, SendResult, SmsDecision, SmsText, Submitted};
+use privnum::domain::sms::{
+    Message, MessageId, Relay, Rewrite, SendResult, SmsDecision, SmsOperation, SmsReply, SmsText, Submitted,
+    Verdict,
+};
 use privnum::domain::time::Timestamp;
 use privnum::engine::job::{Job, ResultFate, Unserved};
-use privnum::engine::{Handed, Sending};
+use privnum::engine::{AskedAbout, Handed, Sending};
+use privnum::registry::Relayed;
 use rand::RngExt;
 use tokio::sync::oneshot;
 
-use super::cast::{NUMBERS, PARTIES, party, x};
+use super::cast::{NUMBERS, PARTIES, is_x, party, x};
+use super::questions::{self, attempt};
 use super::world::{RULES, Waiting, World};
 
 /// The messages of the switch.
@@ -30,6 +38,8 @@ struct Sent {
     told: Option<Arc<Message>>,
     /// What it wants to report, until that is confirmed.
     result: Option<SendResult>,
+    /// What the customer answered, each time it was asked.
+    replies: Vec<SmsOperation>,
 }
 
 /// Where the answer about a message will be.
@@ -53,12 +63,17 @@ impl World {
         let (sender, x) = (CallingParty::Number(sender), Some(x.number()));
         let (at, text) = (self.now(), SmsText::new(&text));
         let message = Submitted { id: id.clone(), at, sender, x, text, segments: 1 };
-        self.sms.0.insert(id.clone(), Sent { message, since: at, told: None, result: None });
+        self.sms
+            .0
+            .insert(id.clone(), Sent { message, since: at, told: None, result: None, replies: Vec::new() });
         self.hand_over(&id);
     }
 
     /// Who writes to which number: mostly somebody who stands there.
     fn any_writer(&mut self) -> (E164, XNumber) {
+        if self.chance(10) {
+            return (self.any_party(), x(self.rng.random_range(questions::NUMBERS)));
+        }
         let bound: Vec<_> = self.model.live(self.now()).map(|known| (known.a, known.b, known.x)).collect();
         if bound.is_empty() || self.chance(30) {
             return (self.any_party(), x(self.rng.random_range(1..=NUMBERS + 1)));
@@ -75,10 +90,33 @@ impl World {
         if self.now().since(sent.since) + Duration::from_secs(60) > RULES.keep_ended {
             return;
         }
+        let message = sent.message.clone();
+        let relayed = self.shared.registry.relay(&message, self.now());
+        let asked = match relayed {
+            Relayed { app: Some(app), verdict: Verdict { relay: Relay::Ask, .. }, .. } => {
+                Some(self.ask_about(id, app))
+            }
+            _ => None,
+        };
         let (answer, answered) = oneshot::channel();
-        self.inbox
-            .push_back(Job::Message(Box::new(Handed { message: sent.message.clone(), asked: None }), answer));
+        self.inbox.push_back(Job::Message(Box::new(Handed { message, asked }), answer));
         self.wait_for(Waiting::Message(Awaited::Decision(id.clone(), answered)));
+    }
+
+    /// The customer answers what is to become of a message, or does not.
+    fn ask_about(&mut self, id: &MessageId, app: AppNo) -> AskedAbout {
+        let (called, other) = (self.any_party(), self.any_party());
+        let operation = match self.rng.random_range(0..10) {
+            0 => None,
+            1 => Some(SmsOperation::Discard),
+            2 => Some(SmsOperation::Route { called: Some(x(1).number()), calling: None }),
+            3 => Some(SmsOperation::Route { called: None, calling: None }),
+            4 => Some(SmsOperation::Route { called: Some(called), calling: Some(other) }),
+            _ => Some(SmsOperation::Route { called: Some(called), calling: None }),
+        };
+        self.sms.0.get_mut(id).unwrap().replies.extend(operation);
+        let reply = operation.map(|operation| SmsReply { operation, user_data: None });
+        AskedAbout { app, record: Box::new(attempt(self.now())), reply }
     }
 
     /// Reports what came of a message that was to be sent on.
@@ -121,6 +159,18 @@ impl World {
                 "a receiver is shown another number than X"
             );
             assert_ne!(CallingParty::Number(forward.to), message.sender, "a message comes back");
+            let by_customer = matches!(message.mode, Some(Mode::Ax | Mode::X));
+            if by_customer && forward.rewrite == Rewrite::Unchanged {
+                let answered = |reply: &SmsOperation| match reply {
+                    SmsOperation::Route { called, calling } => {
+                        *called == Some(forward.to)
+                            && calling.is_none_or(|calling| CallingParty::Number(calling) == message.sender)
+                    }
+                    SmsOperation::Discard => false,
+                };
+                assert!(self.sms.0[id].replies.iter().any(answered), "not what the customer answered");
+                assert!(!is_x(forward.to), "a message goes to an X");
+            }
         }
         let tables = self.disk.tables();
         let stored = tables.messages.get(&message.key).expect("what was answered is stored");

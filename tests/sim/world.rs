@@ -8,6 +8,7 @@ use std::time::Duration;
 use privnum::clock::{Clock, ClockHand};
 use privnum::domain::area::AreaTable;
 use privnum::domain::binding::Change;
+use privnum::domain::call::CallId;
 use privnum::domain::cdr::Patience;
 use privnum::domain::command::{AppCommand, Done};
 use privnum::domain::customer::{CustomerApp, Mode};
@@ -33,7 +34,7 @@ use super::asks::{stands_in, tag_of};
 use super::cast::{NUMBERS, START, app, number};
 use super::customers::Customers;
 use super::disk::{Disk, Fault};
-use super::lent::is_of_axyb;
+use super::lent::is_known_by_disk;
 use super::messages::{Awaited, Sms};
 use super::model::Model;
 use super::switch::{Reported, Switch};
@@ -53,6 +54,7 @@ pub const RULES: LedgerRules = LedgerRules {
 /// Somebody who waits for an answer.
 pub enum Waiting {
     Command(AppCommand, oneshot::Receiver<Result<Result<Done, Refusal>, Unserved>>),
+    Lending(CallId, oneshot::Receiver<Result<Result<Done, Refusal>, Unserved>>),
     Report(Reported, oneshot::Receiver<Result<ReportCount, Unserved>>),
     Message(Awaited),
     Setting(oneshot::Receiver<Result<Result<Vec<NumberFault>, SettingFault>, Unserved>>),
@@ -97,7 +99,7 @@ fn boot(disk: &Arc<Disk>, clock: &Clock) -> (Arc<Shared>, Ledger) {
 }
 
 impl World {
-    /// A world in which three apps and their numbers have been made.
+    /// A world in which an app of each mode and their numbers have been made.
     pub fn new(seed: u64, mirror: Option<EmbeddedStore>) -> Self {
         let (clock, hand) = Clock::manual(START);
         let disk = Arc::new(Disk::new(mirror));
@@ -126,6 +128,8 @@ impl World {
         world.set(SettingChange::AddNumbers((1..=NUMBERS).map(number).collect()));
         world.write_all();
         world.found_axyb();
+        world.found_axe();
+        world.found_x_mode();
         world
     }
 
@@ -140,10 +144,11 @@ impl World {
     /// One thing happens.
     pub fn step(&mut self) {
         match self.rng.random_range(0..100) {
-            0..17 => self.ask_something(),
-            17..25 => self.lend_something(),
-            25..31 => self.place_call(),
-            31..42 => self.report(),
+            0..13 => self.ask_something(),
+            13..18 => self.lend_something(),
+            18..23 => self.extend_something(),
+            23..32 => self.place_call(),
+            32..42 => self.report(),
             42..47 => self.send_message(),
             47..70 => self.write_with_faults(),
             70..80 => self.push(),
@@ -306,7 +311,7 @@ impl World {
             let unanswered = match &mut waiting {
                 Waiting::Message(_) => heard.expect("was just looked at"),
                 Waiting::Command(asked, answer) => match answer.try_recv() {
-                    Ok(Ok(result)) if is_of_axyb(asked) => {
+                    Ok(Ok(result)) if is_known_by_disk(self.model.apps[&asked.app].0) => {
                         self.check_lent(asked, &result);
                         continue;
                     }
@@ -315,6 +320,14 @@ impl World {
                         continue;
                     }
                     Ok(Err(_)) => continue,
+                    Err(error) => error,
+                },
+                Waiting::Lending(id, answer) => match answer.try_recv() {
+                    Ok(result) => {
+                        let id = id.clone();
+                        self.hear_of_y(&id, &result);
+                        continue;
+                    }
                     Err(error) => error,
                 },
                 Waiting::Report(reported, answer) => match answer.try_recv() {
@@ -374,7 +387,7 @@ impl World {
         let asked: Vec<_> = self.waiting.iter().filter_map(Waiting::command).cloned().collect();
         for write in &writes {
             let Write::Binding(change) = write else { continue };
-            if change.binding().mode() == Mode::Axyb {
+            if is_known_by_disk(change.binding().mode()) {
                 continue; // Of these the disk is all that the observer knows.
             }
             match change {
