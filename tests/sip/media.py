@@ -174,6 +174,26 @@ def moved(suite):
     return scene.problems
 
 
+def late_offer(suite):
+    """sound: the caller leaves the offer to the callee, and is recorded"""
+    scene = Scene(suite)
+    scene.bind(recordFlag=True)
+    with scene.phones() as (a, b):
+        a.call(scene.x, describe=False)
+        b.rung()
+        b.reply(180)
+        a.wait(180)
+        b.reply(200, b.sdp())
+        offered = a.wait(200, body=a.sdp())
+        scene.expect("m=audio" in offered, "the callee's offer does not reach the caller")
+        b.receive("ACK")
+        scene.expect(a.hears(B_HZ) and b.hears(A_HZ), "they do not hear each other")
+        time.sleep(3.5)
+        a.hang_up(b)
+    scene.expect_both_voices(scene.recording(scene.told(TALKED)))
+    return scene.problems
+
+
 def caller_tone(suite):
     """tones: the caller hears the app's instead of ringing, until the callee answers"""
     scene = Scene(suite)
@@ -415,7 +435,7 @@ def extension_given_up(suite):
     return scene.problems
 
 
-ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, moved, caller_tone, callee_tone,
+ALL = [recording, recording_too_short, recording_outlives_gateway_and_recorder, moved, late_offer, caller_tone, callee_tone,
        callee_tone_before_the_notice, callee_tone_cut_short, record_tone, last_minute_tone,
        missing_tones, reject_tone, reject_tone_cancelled, extension_by_rtp, extension_by_info, extension_wrong,
        extension_stopped, extension_given_up]

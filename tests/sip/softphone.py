@@ -175,11 +175,12 @@ class Phone:
 
     # As the caller.
 
-    def call(self, x):
+    def call(self, x, describe=True):
+        """`describe`: with an offer; without, the callee makes one."""
         self.peer = (lab.CALLER_SIDE, lab.SIP)
         self.uri = f"sip:{x}@{lab.CALLER_SIDE}:{lab.SIP}"
         self.from_header = f"<sip:{self.number}@{self.address}>;tag={self.tag}"
-        self.ask("INVITE", self.uri, f"<{self.uri}>", self.sdp())
+        self.ask("INVITE", self.uri, f"<{self.uri}>", self.sdp() if describe else "")
 
     def move(self):
         """Offers another port for its sound (re-INVITE)."""
@@ -190,12 +191,12 @@ class Phone:
         self.ask("INVITE", self.contact, self.to_header, self.sdp())
         old.close()
 
-    def wait(self, status, seconds=8, cseq=1):
-        """Waits for an answer to the INVITE; acknowledges a final one."""
+    def wait(self, status, seconds=8, cseq=1, body=""):
+        """Waits for an answer to the INVITE; acknowledges a final one, with `body`."""
         text = self.receive(rf"SIP/2.0 {status}", seconds)
         self.to_header = header(text, "To")
         if status >= 200:
-            self.ask("ACK", self.contact if status < 300 else self.uri, self.to_header,
+            self.ask("ACK", self.contact if status < 300 else self.uri, self.to_header, body,
                      branch=f"z9hG4bK{self.tag}{'ACK' if status < 300 else 'INVITE'}{cseq}", cseq=cseq)
         return text
 
