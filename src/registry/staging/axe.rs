@@ -9,7 +9,7 @@ use crate::domain::customer::CustomerApp;
 use crate::domain::extension::{Extension, FreeExtensions};
 use crate::domain::number::{E164, XNumber};
 use crate::domain::refusal::{NoFreeExtension, Refusal};
-use crate::domain::slot::XSlot;
+use crate::domain::slot::{AxeSlot, XSlot};
 use crate::domain::time::Timestamp;
 use crate::registry::Registry;
 
@@ -104,8 +104,17 @@ impl Staging {
         let known = self.extensions.get(&x).filter(|free| free.digits() == app.extension_digits);
         let any = known.map_or_else(
             || {
-                let bound = registry.directory.view(x, |entry| entry.slot.as_ref().map_or(0, XSlot::len));
-                bound.unwrap_or(0) + self.quarantine.resting_on(x).count() < app.x_capacity() as usize
+                let taken = registry.directory.view(x, |entry| {
+                    let slot = match &entry.slot {
+                        Some(XSlot::Axe(slot)) => Some(slot),
+                        _ => None,
+                    };
+                    let stands = |extension| slot.is_some_and(|slot| slot.by_extension(extension).is_some());
+                    // One that rests may have been asked for, and is bound.
+                    let resting = self.quarantine.resting_on(x).filter(|extension| !stands(*extension));
+                    slot.map_or(0, AxeSlot::len) + resting.count()
+                });
+                taken.unwrap_or(0) < app.x_capacity() as usize
             },
             FreeExtensions::any,
         );

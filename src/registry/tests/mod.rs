@@ -1,6 +1,7 @@
 //! The registry against a model that scans a list: same answers, same routes, look-ups that agree, and a
 //! registry that is the same when its changes are replayed.
 
+mod axe;
 mod axyb;
 mod batch;
 mod model;

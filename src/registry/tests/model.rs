@@ -58,7 +58,7 @@ impl Model {
         match mode {
             Mode::Axb => self.decide_axb(app.no, &asked.command, id, now),
             Mode::Ax => self.decide_ax(app.no, &asked.command, id, now),
-            Mode::Axe => unreachable!("the model has no AXE; `tests/it/axe/` and the slot's own model do"),
+            Mode::Axe => unreachable!("AXE has a model of its own"),
             Mode::X => unreachable!("nothing is bound in X mode"),
             Mode::Axyb => unreachable!("AXYB has a model of its own"),
         }
@@ -447,7 +447,7 @@ fn facts(command: &Command) -> (Mode, bool, Vec<E164>) {
         }
         Command::UnbindAxb(..) => (Mode::Axb, false, Vec::new()),
         Command::BindAxe(..) | Command::ModifyAxe(..) | Command::UnbindAxe(..) => {
-            unreachable!("the model has no AXE")
+            unreachable!("AXE has a model of its own")
         }
         Command::BindAxyb(..) | Command::BindYb(..) | Command::UnbindAxyb(..) => {
             unreachable!("AXYB has a model of its own")

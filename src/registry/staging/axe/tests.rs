@@ -85,7 +85,11 @@ impl World {
     }
 
     fn bind_all(&mut self, secs: u64) -> Vec<Binding<Axe>> {
-        std::iter::from_fn(|| self.run(bind(1, None), secs).ok()).collect()
+        self.bind_all_on(1, secs)
+    }
+
+    fn bind_all_on(&mut self, on: u64, secs: u64) -> Vec<Binding<Axe>> {
+        std::iter::from_fn(|| self.run(bind(on, None), secs).ok()).collect()
     }
 }
 
@@ -190,6 +194,23 @@ fn a_bind_by_area_passes_over_a_number_whose_extensions_rest_or_are_bound() {
     let Err(Refusal::NoneFree(why)) = world.run(bind_in_area(), 203) else { panic!("none is free") };
     assert_eq!((why.looked_at, why.full, why.quarantined), (2, 1, 1));
     assert_eq!(world.run(bind_in_area(), 500).map(|binding| binding.x), Ok(x(1)));
+}
+
+/// One that rests can be asked for; then it was counted as bound and as resting, and a number looked full that is not.
+#[test]
+fn an_extension_that_is_bound_while_it_rests_takes_one_place_only() {
+    let mut world = World::new(1);
+    let named = ["1", "2", "3", "4", "5"];
+    let bound = named.map(|extension| world.run(bind(1, Some(extension)), 100).unwrap());
+    for binding in &bound {
+        world.run(unbind(binding), 200).unwrap();
+    }
+    for extension in named {
+        world.run(bind(1, Some(extension)), 201).unwrap();
+    }
+    // X 2 is out of the way, so that X 1 has to do.
+    world.bind_all_on(2, 201);
+    assert_eq!(world.run(bind_in_area(), 202).map(|binding| binding.x), Ok(x(1)));
 }
 
 #[test]
