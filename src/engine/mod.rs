@@ -453,9 +453,14 @@ impl Engine {
     /// Has the writer do a job, and waits for its answer while there is any patience.
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
         let answered = self.hand_over(job)?;
+        self.in_time(async { answered.await.unwrap_or(Err(Unserved::NotServing)) }).await
+    }
+
+    /// Waits for an answer of the writer while there is any patience.
+    async fn in_time<T>(&self, answered: impl Future<Output = Result<T, Unserved>>) -> Result<T, Unserved> {
         tokio::select! {
             biased;
-            answer = answered => answer.unwrap_or(Err(Unserved::NotServing)),
+            answer = answered => answer,
             () = self.shared.clock.sleep(PATIENCE) => Err(Unserved::NotInTime),
         }
     }

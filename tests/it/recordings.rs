@@ -7,8 +7,8 @@ use privnum::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::calls::cdrs;
-use crate::world::http::{Answer, Connection, Headers, exchange, request};
-use crate::world::{A, B, Customer, Switch, World, X};
+use crate::world::http::{Answer, Connection, Headers, exchange, request, soon};
+use crate::world::{A, B, Customer, Frost, Switch, World, X};
 
 const RECORD: &str = "/rest/provision/voice/record/v1.0";
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,6 +103,34 @@ async fn a_recording_is_told_in_the_cdr_and_read_over_a_link_as_often_as_one_lik
     }
     let prefixed = follow(&app, &format!("/behind/a/proxy{path}"), &[]).await;
     assert_eq!(prefixed.status, 200);
+}
+
+/// The row comes when the disk goes on; a file that was swept away by then would leave a promise that nobody keeps.
+#[tokio::test]
+async fn a_recording_whose_row_waits_for_a_disk_that_hangs_is_not_swept_away_meanwhile() {
+    let frost = Frost::default();
+    let world = World::on(&frost).await;
+    let app = world.app("AXB", &json!({"recording": true})).await;
+    world.number(&app, X).await;
+    app.bind_axb(X, A, B).await;
+    talk(&world, "c").await;
+    world.quiet().await;
+    frost.freeze();
+    let switch = world.switch();
+    let sent = tokio::spawn(async move { switch.send_recording("c", &wav(5)).await });
+    world.until_a_commit_runs().await;
+    world.pass(20 * SECOND);
+    assert_eq!(soon(sent).await.unwrap().status, 503);
+    soon(world.sweep_recordings()).await;
+    assert_eq!(files(&stored(&world, &app)).len(), 1, "it was swept away");
+
+    frost.thaw();
+    world.advance(Duration::ZERO).await;
+    let again = world.switch().send_recording("c", &wav(5)).await;
+    assert_eq!((again.status, &again.json()["duplicates"]), (200, &json!(1)), "{}", again.text());
+    let cdr = hang_up(&world, "c").await;
+    let path = path(&app.get(RECORD, &query(&cdr)).await);
+    assert_eq!(follow(&app, &path, &[]).await.body, wav(5));
 }
 
 #[tokio::test]

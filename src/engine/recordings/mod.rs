@@ -127,9 +127,14 @@ impl Engine {
         // would be a promise that is not kept.
         self.outside.recordings.put(&place, taken, self.shared.clock.now()).await?;
         let step = RecordingStep::Keep { call, key, bytes, seconds, started_at };
-        let fate = self.recording_step(step).await;
-        drop(turn);
-        match fate {
+        let answered = self.hand_over(|answer| Job::Recording(Box::new(step), answer))?;
+        // Also when nobody waits any longer: until the row is there or refused the file is on its way, and not to be swept.
+        let kept = tokio::spawn(async move {
+            let fate = answered.await;
+            drop(turn);
+            fate.unwrap_or(Err(Unserved::NotServing))
+        });
+        match self.in_time(async { kept.await.unwrap_or(Err(Unserved::NotServing)) }).await {
             Ok(RecordingFate::Accepted(..)) => {
                 self.note("kept");
                 Ok(Kept::As(place.object))
