@@ -31,6 +31,11 @@ class Capture:
                 told[next(line for line in lines if line.startswith("Call-ID:"))] += 1
         return sum(count >= 2 for count in told.values())
 
+    def acknowledged(self, call_id):
+        """Whether the callee has the ACK of a call, and so is ready for what follows. The Call-ID of its leg is the callId."""
+        acks = (message for message in messages(self.file) if message.text.startswith("ACK "))
+        return any(f"Call-ID: {call_id}" in message.text.split("\r\n") for message in acks)
+
     def stop(self):
         # What tcpdump has not read yet when it ends is lost. A packet of our own shows that it has come so far.
         last = uuid.uuid4().bytes
