@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use privnum::cli::{Cli, run};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // One provider for everything that speaks TLS; a second installation would be refused, and harmless.

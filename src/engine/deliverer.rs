@@ -8,6 +8,7 @@
 //!
 //! [`Dispatch`]: crate::domain::dispatch::Dispatch
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -224,17 +225,17 @@ pub(super) fn url_of(app: &CustomerApp, kind: NoticeKind) -> Option<&str> {
 }
 
 /// A push to an app as its settings are at `now`.
-pub(super) fn push_to(
-    app: &CustomerApp,
-    url: &str,
+pub(super) fn push_to<'p>(
+    app: &'p CustomerApp,
+    url: &'p str,
     body: Bytes,
     delivery_id: String,
     now: Timestamp,
-) -> Push {
+) -> Push<'p> {
     Push {
-        url: url.to_owned(),
-        app_key: app.key.clone(),
-        secret: app.secret.expose().to_owned(),
+        url: url.into(),
+        app_key: Cow::Borrowed(&app.key),
+        secret: app.secret.expose().into(),
         scheme: app.push_scheme,
         standard_webhooks: app.standard_webhooks.then(|| standard_webhooks(app, now)),
         tls: app.callback_tls.clone(),
@@ -244,9 +245,9 @@ pub(super) fn push_to(
 }
 
 /// The secret before the last rotation signs too while it is live.
-fn standard_webhooks(app: &CustomerApp, now: Timestamp) -> StandardWebhooks {
+fn standard_webhooks(app: &CustomerApp, now: Timestamp) -> StandardWebhooks<'_> {
     let previous = app.previous_secret.as_ref().filter(|(_, until)| now < *until);
-    StandardWebhooks { previous_secret: previous.map(|(secret, _)| secret.expose().to_owned()) }
+    StandardWebhooks { previous_secret: previous.map(|(secret, _)| secret.expose().into()) }
 }
 
 /// The record of a push that was not made.

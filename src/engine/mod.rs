@@ -343,7 +343,7 @@ impl Engine {
     }
 
     /// Pushes a marked test notice to every URL of an app, once, and tells what each answered.
-    pub async fn test_callbacks(&self, who: Who, app: &CustomerApp) -> Result<Vec<TestPush>, Unserved> {
+    pub async fn test_callbacks(&self, who: Who, app: &Arc<CustomerApp>) -> Result<Vec<TestPush>, Unserved> {
         let noted = SettingChange::Noted { action: "app.testCallback", subject: app.key.to_string() };
         self.change(who, noted).await?.expect("what is only noted is never refused");
         Ok(self.tester.push_all(&self.shared, app).await)

@@ -1,6 +1,8 @@
 //! Test pushes: what each of an app's URLs answers to a notice that stands for nothing. They go through the same
 //! client and carry the same signature as any push; they are no deliveries, are not stored and not repeated.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -37,18 +39,17 @@ impl Tester {
     }
 
     /// Pushes to all URLs of an app at once; the answers in the order of proto-docs/operator.md.
-    pub(super) async fn push_all(&self, shared: &Shared, app: &CustomerApp) -> Vec<TestPush> {
+    pub(super) async fn push_all(&self, shared: &Shared, app: &Arc<CustomerApp>) -> Vec<TestPush> {
         let _seat = self.seats.acquire().await.expect("the seats are never closed");
         let began = shared.clock.now();
         let session = format!("test-{}", random::nonce());
         let mut pushes = JoinSet::new();
         for (place, notice) in test_notices(app, &session, began, &shared.origin).into_iter().enumerate() {
-            let body = Bytes::from(notice.body.clone());
-            let push = push_to(app, &notice.url, body, session.clone(), began);
-            let (outbound, nonce, any_2xx) = (self.outbound.clone(), random::nonce(), app.accept_any_2xx);
+            let (outbound, app, session) = (self.outbound.clone(), Arc::clone(app), session.clone());
             pushes.spawn(async move {
-                let pushed = outbound.post(&push, began, nonce).await;
-                let (attempt, _) = recorded(began, &notice.url, &pushed, any_2xx);
+                let push = push_to(&app, &notice.url, Bytes::from(notice.body.clone()), session, began);
+                let pushed = outbound.post(&push, began, random::nonce()).await;
+                let (attempt, _) = recorded(began, &notice.url, &pushed, app.accept_any_2xx);
                 (place, TestPush { notice, attempt })
             });
         }

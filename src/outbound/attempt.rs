@@ -1,5 +1,6 @@
 //! One push, and the record of what came of it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,17 +15,17 @@ use crate::domain::signature::Scheme;
 
 /// One callback on its way to its URL. The body is frozen; everything else is as configured now.
 #[derive(Clone)]
-pub struct Push {
+pub struct Push<'p> {
     /// Where to, as the operator entered it.
-    pub url: String,
+    pub url: Cow<'p, str>,
     /// Whose callback it is; the `Username` of the signature.
-    pub app_key: AppKey,
+    pub app_key: Cow<'p, AppKey>,
     /// The app's secret, which signs the push.
-    pub secret: String,
+    pub secret: Cow<'p, str>,
     /// How the app's server checks signatures.
     pub scheme: Scheme,
     /// The headers of Standard Webhooks, if the app wants them.
-    pub standard_webhooks: Option<StandardWebhooks>,
+    pub standard_webhooks: Option<StandardWebhooks<'p>>,
     /// What TLS towards the app's receivers takes beyond the usual.
     pub tls: Option<Arc<CallbackTls>>,
     /// The JSON text, byte for byte the same in every attempt.
@@ -35,12 +36,12 @@ pub struct Push {
 
 /// What the headers of Standard Webhooks take besides what every push has.
 #[derive(Clone, Default)]
-pub struct StandardWebhooks {
+pub struct StandardWebhooks<'p> {
     /// The app's secret before the last rotation, while it is live. Then `webhook-signature` has two parts.
-    pub previous_secret: Option<String>,
+    pub previous_secret: Option<Cow<'p, str>>,
 }
 
-impl fmt::Debug for Push {
+impl fmt::Debug for Push<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the secrets, not the body, and not the URL: customers put tokens into its query.
         f.debug_struct("Push")

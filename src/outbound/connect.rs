@@ -8,13 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Uri;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
-use url::{Host, Url};
+use url::Host;
 
 use super::connection::Connection;
 use super::failure::{FailureClass, printable};
@@ -32,19 +31,10 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// Where connections lead, and with which TLS settings: what two pushes that share one must have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
-    host: Host<String>,
-    port: u16,
+    pub(super) host: Host<String>,
+    pub(super) port: u16,
     /// `None`: plain http.
-    tls: Option<SetNo>,
-}
-
-impl Place {
-    /// The place of an http or https URL, for which `tls` is the set to use with https.
-    pub(super) fn of(url: &Url, tls: &TlsSet) -> Option<Self> {
-        let host = url.host()?.to_owned();
-        let port = url.port_or_known_default()?;
-        Some(Self { host, port, tls: (url.scheme() == "https").then_some(tls.no) })
-    }
+    pub(super) tls: Option<SetNo>,
 }
 
 /// What one attempt saw of making its connection.
@@ -207,10 +197,4 @@ async fn secured(
     };
     let handshake = TlsConnector::from(Arc::clone(&tls.config)).connect(name, stream).await;
     handshake.map_err(|error| FailureClass::of_handshake(&error))
-}
-
-/// What a request to `url` asks for: its path and query, as entered.
-pub(super) fn request_target(url: &Url) -> Result<Uri, FailureClass> {
-    let text = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    Uri::try_from(text).map_err(|error| FailureClass::UrlUnusable { reason: error.to_string() })
 }

@@ -20,6 +20,7 @@
 mod attempt;
 mod connect;
 mod connection;
+mod destination;
 mod diagnosis;
 mod failure;
 pub mod guard;
@@ -46,7 +47,6 @@ use time::PrimitiveDateTime;
 use time::macros::format_description;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
-use url::Url;
 
 pub use self::attempt::{Answer, Attempt, ConnectionUse, Push, PushOutcome, StandardWebhooks, Timings};
 pub use self::failure::{FailureClass, Side};
@@ -55,8 +55,9 @@ pub use self::names::NameSettings;
 pub use self::proxy::EgressProxy;
 pub use self::settings::OutboundSettings;
 
-use self::connect::{Connector, Dialled, Place, request_target};
+use self::connect::{Connector, Dialled, Place};
 use self::connection::Connection;
+use self::destination::{Destination, Destinations};
 use self::guard::Guard;
 use self::identity::TlsSets;
 use self::keeper::Keeper;
@@ -81,6 +82,7 @@ pub struct Outbound {
 #[derive(Debug)]
 struct Shared {
     settings: OutboundSettings,
+    destinations: Destinations,
     tls: TlsSets,
     connector: Connector,
     keeper: Keeper,
@@ -102,7 +104,7 @@ struct Answered {
     connection: Connection,
     born: Instant,
     place: Place,
-    url: Url,
+    destination: Arc<Destination>,
 }
 
 impl Outbound {
@@ -117,7 +119,15 @@ impl Outbound {
         };
         let tls = TlsSets::new(settings.ca_file.as_deref())?;
         let keeper = Keeper::new(settings.pool_limits());
-        Ok(Self { shared: Arc::new(Shared { settings, tls, connector, keeper }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                settings,
+                destinations: Destinations::default(),
+                tls,
+                connector,
+                keeper,
+            }),
+        })
     }
 
     /// How many certificate authorities are trusted. With none, every push over https fails; worth a
@@ -127,7 +137,7 @@ impl Outbound {
     }
 
     /// Sends `push` once, signed as of `now`. `nonce` is 32 lower-case hexadecimal digits, fresh each time.
-    pub async fn post(&self, push: &Push, now: Timestamp, nonce: String) -> Attempt {
+    pub async fn post(&self, push: &Push<'_>, now: Timestamp, nonce: String) -> Attempt {
         let limits = self.shared.settings.answer_limits();
         self.send(push, now, nonce, limits).await
     }
@@ -137,7 +147,7 @@ impl Outbound {
     /// deadline: somebody waits.
     pub async fn ask(
         &self,
-        push: &Push,
+        push: &Push<'_>,
         now: Timestamp,
         nonce: String,
         timeout: Duration,
@@ -148,7 +158,7 @@ impl Outbound {
         self.send(push, now, nonce, limits).await
     }
 
-    async fn send(&self, push: &Push, now: Timestamp, nonce: String, limits: AnswerLimits) -> Attempt {
+    async fn send(&self, push: &Push<'_>, now: Timestamp, nonce: String, limits: AnswerLimits) -> Attempt {
         assert!(
             (1..=128).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()),
             "a nonce is 1 to 128 letters and digits"
@@ -176,21 +186,20 @@ impl Shared {
     /// Sends the push over a kept connection or a new one, and waits for the head of the answer.
     async fn exchange(
         &self,
-        push: &Push,
+        push: &Push<'_>,
         now: Timestamp,
         nonce: &str,
         seen: &mut Seen,
     ) -> Result<Answered, FailureClass> {
-        let url = readable_url(&push.url)?;
+        let destination = self.destinations.get(&push.url)?;
         let tls = self.tls.get(push.tls.as_ref())?;
-        let place = Place::of(&url, &tls).ok_or(FailureClass::NotHttpUrl)?;
-        let target = request_target(&url)?;
+        let place = destination.place(&tls);
         // Made again for the rare repeat: that costs less than a copy for each.
         let request = || {
             let mut request = Request::new(Full::new(push.body.clone()));
             *request.method_mut() = Method::POST;
-            *request.uri_mut() = target.clone();
-            *request.headers_mut() = sign::signed_headers(push, &url, now, nonce);
+            *request.uri_mut() = destination.target.clone();
+            *request.headers_mut() = sign::signed_headers(push, destination.host_header.clone(), now, nonce);
             request
         };
 
@@ -203,19 +212,20 @@ impl Shared {
             match self.send(&mut connection, request(), seen).await {
                 Err((FailureClass::ClosedBeforeAnswer, true)) => seen.connection = ConnectionUse::Replaced,
                 Err((failure, _)) => return Err(failure),
-                Ok(response) => return Ok(Answered { response, connection, born, place, url }),
+                Ok(response) => return Ok(Answered { response, connection, born, place, destination }),
             }
         }
         let deadline = seen.began + seen.limits.timeout;
-        let connected = self.connector.connect(&place, &tls, deadline, &mut seen.dialled).await;
-        let mut connection = connected?;
+        // In a box, because it is rare and large: most pushes go over a kept connection, and all would carry it along.
+        let connecting = Box::pin(self.connector.connect(&place, &tls, deadline, &mut seen.dialled));
+        let mut connection = connecting.await?;
         let born = Instant::now();
         if seen.connection == ConnectionUse::None {
             seen.connection = ConnectionUse::New;
         }
         let sent = self.send(&mut connection, request(), seen).await;
         let response = sent.map_err(|(failure, _)| failure)?;
-        Ok(Answered { response, connection, born, place, url })
+        Ok(Answered { response, connection, born, place, destination })
     }
 
     /// Sends a request and waits for the head of its answer until the deadline; a little longer, to be able to
@@ -246,11 +256,12 @@ impl Shared {
 
     /// Reads what is wanted of the body, keeps the connection if it can be used again, and reports.
     async fn finish(&self, answered: Answered, now: Timestamp, seen: &Seen) -> Attempt {
-        let Answered { response, mut connection, born, place, url } = answered;
+        let Answered { response, mut connection, born, place, destination } = answered;
         let address = connection.address;
         let status = response.status();
         let outcome = if status.is_redirection() {
-            let host = redirect_host(&url, &response);
+            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let host = location.and_then(|location| destination.redirect_host(location));
             PushOutcome::Failed(FailureClass::Redirect { status: status.as_u16(), host })
         } else {
             PushOutcome::Answered(status.as_u16())
@@ -335,20 +346,6 @@ fn to_tenths(time: Duration) -> Duration {
     Duration::from_millis(tenths.saturating_mul(100))
 }
 
-/// The URL of a push, without what must not be sent: a user and password in it would make a second, competing
-/// `Authorization`.
-fn readable_url(text: &str) -> Result<Url, FailureClass> {
-    let mut url =
-        Url::parse(text).map_err(|error| FailureClass::UrlUnusable { reason: error.to_string() })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(FailureClass::NotHttpUrl);
-    }
-    // These two fail only for URLs that have no host, and an http URL always has one.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    Ok(url)
-}
-
 /// `Retry-After`, which holds seconds or a date; anything else in it is nothing.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
@@ -360,10 +357,4 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         u64::try_from(at).ok().map(|at| at.saturating_sub(now.secs()))
     })?;
     Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
-}
-
-/// The host that a redirect points to, for the report.
-fn redirect_host(url: &Url, response: &Response<Incoming>) -> Option<String> {
-    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    url.join(location).ok()?.host_str().map(failure::printable)
 }

@@ -6,7 +6,6 @@
 //! The headers of Standard Webhooks, for apps that want them, come after all that is documented.
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use url::Url;
 
 use super::Push;
 use crate::domain::signature::{
@@ -22,9 +21,9 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// All headers of one push to `url`, signed as of `now`. `nonce` is fresh for every attempt: receivers may
+/// All headers of one push to `host`, signed as of `now`. `nonce` is fresh for every attempt: receivers may
 /// refuse an old or repeated one.
-pub(super) fn signed_headers(push: &Push, url: &Url, now: Timestamp, nonce: &str) -> HeaderMap {
+pub(super) fn signed_headers(push: &Push<'_>, host: HeaderValue, now: Timestamp, nonce: &str) -> HeaderMap {
     let created = format_created(now);
     let digest = digest(push.scheme, &push.secret, nonce, &created);
     let token = header_value(push.app_key.as_str(), &digest, nonce, &created);
@@ -36,7 +35,7 @@ pub(super) fn signed_headers(push: &Push, url: &Url, now: Timestamp, nonce: &str
     };
     // The order of insertion is the order on the wire. Host comes first because old receivers look there.
     let mut headers = HeaderMap::with_capacity(9);
-    headers.insert(header::HOST, host(url));
+    headers.insert(header::HOST, host);
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static(authorization_value(push.scheme)));
     headers.insert(token_name, token);
@@ -56,18 +55,14 @@ fn plain(text: &str) -> HeaderValue {
     HeaderValue::try_from(text).expect("delivery ids and base64 are plain ASCII")
 }
 
-/// Host and, where it is not the scheme's own, port.
-fn host(url: &Url) -> HeaderValue {
-    let host = url.host_str().unwrap_or_default();
-    let text = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    HeaderValue::try_from(text).expect("the host of a parsed URL is printable ASCII")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use crate::domain::id::AppKey;
     use crate::outbound::StandardWebhooks;
+    use crate::outbound::destination::Destination;
 
     // Computed with Python's hashlib and hmac.
     const NONCE: &str = "66c92b11fb6b4f2a8d6a0e0f7a9b3c1d";
@@ -75,11 +70,11 @@ mod tests {
     const WSSE: &str = "zA0DFLH/+JKzDVRB5RKVZfN/nMPAYVO9z4mUo/Iaug0=";
     const AKSK: &str = "jTKHiXuIPrNN7+9tfR8hdfazsHVivqLNdiAbKuTzQbo=";
 
-    fn push(scheme: Scheme, url: &str) -> Push {
+    fn push(scheme: Scheme, url: &str) -> Push<'_> {
         Push {
-            url: url.to_owned(),
-            app_key: AppKey::new("a1b2c3").unwrap(),
-            secret: SECRET.to_owned(),
+            url: url.into(),
+            app_key: Cow::Owned(AppKey::new("a1b2c3").unwrap()),
+            secret: SECRET.into(),
             scheme,
             standard_webhooks: None,
             tls: None,
@@ -88,9 +83,10 @@ mod tests {
         }
     }
 
-    fn headers(push: &Push) -> Vec<(String, String)> {
+    fn headers(push: &Push<'_>) -> Vec<(String, String)> {
         let now = Timestamp::from_secs(1_518_449_420);
-        let headers = signed_headers(push, &Url::parse(&push.url).unwrap(), now, NONCE);
+        let destination = Destination::read(&push.url).unwrap();
+        let headers = signed_headers(push, destination.host_header, now, NONCE);
         headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
     }
 
@@ -141,7 +137,7 @@ mod tests {
         for (previous, signature) in
             [(None, new.to_owned()), (Some("old-secret-000001".to_owned()), format!("{new} {old}"))]
         {
-            let standard_webhooks = Some(StandardWebhooks { previous_secret: previous });
+            let standard_webhooks = Some(StandardWebhooks { previous_secret: previous.map(Cow::Owned) });
             let mut seen = headers(&Push { standard_webhooks, ..plain.clone() });
             let added = seen.split_off(5);
             assert_eq!(seen, headers(&plain));

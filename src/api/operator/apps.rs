@@ -86,7 +86,7 @@ impl OperatorApi {
     pub(super) async fn test_callback(&self, key: &str, asked: Asked) -> Result<Reply, Fault> {
         asked.params.finish()?;
         Members::of_optional_body(&asked.body)?.finish()?;
-        let made = self.engine.test_callbacks(OPERATOR, &*self.app(key)?).await?;
+        let made = self.engine.test_callbacks(OPERATOR, &self.app(key)?).await?;
         let shown = |push: TestPush| TestPushAnswer {
             setting: push.notice.setting,
             kind: push.notice.kind,

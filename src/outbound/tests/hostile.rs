@@ -157,9 +157,10 @@ async fn an_answer_after_the_deadline_is_a_failure_that_says_when_it_came() {
         ..settings()
     };
     let shared = Outbound::new(settings).unwrap().shared;
-    let url = Url::parse(&format!("http://{address}/")).unwrap();
+    let url = format!("http://{address}/");
+    let destination = Destination::read(&url).unwrap();
     let tls = shared.tls.get(None).unwrap();
-    let place = Place::of(&url, &tls).unwrap();
+    let place = destination.place(&tls);
     let in_time = Instant::now() + NEVER_MET;
     let mut seen = Seen {
         limits: shared.settings.answer_limits(),
@@ -169,9 +170,10 @@ async fn an_answer_after_the_deadline_is_a_failure_that_says_when_it_came() {
         first_byte: None,
     };
     let mut connection = shared.connector.connect(&place, &tls, in_time, &mut seen.dialled).await.unwrap();
-    let push = push(url.as_str());
+    let push = push(&url);
     let mut request = Request::new(Full::new(push.body.clone()));
-    *request.headers_mut() = sign::signed_headers(&push, &url, Timestamp::from_secs(1), NONCE);
+    *request.headers_mut() =
+        sign::signed_headers(&push, destination.host_header, Timestamp::from_secs(1), NONCE);
     let (failure, _) = shared.send(&mut connection, request, &mut seen).await.unwrap_err();
     let FailureClass::AnsweredLate { status: 200, after, limit } = failure else { panic!("{failure}") };
     assert!(after >= Duration::from_secs(12) && limit == Duration::from_secs(10));

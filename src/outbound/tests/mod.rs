@@ -10,6 +10,7 @@ mod receiver;
 mod tls;
 mod wire;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -44,11 +45,11 @@ fn client() -> Outbound {
     Outbound::new(settings()).unwrap()
 }
 
-fn push(url: impl Into<String>) -> Push {
+fn push<'u>(url: impl Into<Cow<'u, str>>) -> Push<'u> {
     Push {
         url: url.into(),
-        app_key: AppKey::new("a1b2c3").unwrap(),
-        secret: "cfc4f9d4d5a14ea8".to_owned(),
+        app_key: Cow::Owned(AppKey::new("a1b2c3").unwrap()),
+        secret: "cfc4f9d4d5a14ea8".into(),
         scheme: Scheme::Wsse,
         standard_webhooks: None,
         tls: None,
@@ -57,7 +58,7 @@ fn push(url: impl Into<String>) -> Push {
     }
 }
 
-async fn post_to(client: &Outbound, url: impl Into<String>) -> Attempt {
+async fn post_to<'u>(client: &Outbound, url: impl Into<Cow<'u, str>>) -> Attempt {
     client.post(&push(url), Timestamp::from_secs(1_518_449_420), NONCE.to_owned()).await
 }
 

@@ -243,8 +243,9 @@ async fn an_authority_of_one_app_counts_for_that_app_only_and_so_do_its_connecti
     .await;
     let client = client();
     let trusting = Push { tls: Some(Arc::new(tls)), ..push(format!("https://{address}/")) };
-    let post =
-        async |push: &Push| client.post(push, Timestamp::from_secs(1_518_449_420), NONCE.to_owned()).await;
+    let post = async |push: &Push<'_>| {
+        client.post(push, Timestamp::from_secs(1_518_449_420), NONCE.to_owned()).await
+    };
     assert_eq!(post(&trusting).await.outcome, PushOutcome::Answered(200));
     assert_eq!(post(&trusting).await.connection, ConnectionUse::Kept);
     let other = post(&Push { tls: None, ..trusting }).await;
