@@ -8,7 +8,7 @@ use super::find::{by_text, by_value};
 use super::list::{Conditions, List, Unindexed};
 use super::search::{Field, Index, Look};
 use super::sql::{WRITE, column_list};
-use super::sqlite::{Cells, cell, execute, for_each};
+use super::sqlite::{Cells, Writing, cell, for_each};
 use crate::domain::sms::Message;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -22,16 +22,16 @@ fn select() -> String {
 }
 
 /// Adds a message, or puts it in place of its former self. Its text is kept only while its result is awaited.
-pub(super) fn put(db: &Connection, message: &Message) -> Result<(), StoreError> {
-    execute(db, &WRITE.message, MessageColumns::from(message).values()?)?;
+pub(super) fn put(db: &Writing<'_>, message: &Message) -> Result<(), StoreError> {
+    db.execute(&WRITE.message, MessageColumns::from(message).values()?)?;
     let key = cell(&message.key, "message.key")?;
     match &message.text {
         Some(text) if message.ended.is_none() => {
             let sql =
                 "INSERT INTO open_message (message, text) VALUES (?1, ?2) ON CONFLICT (message) DO NOTHING";
-            execute(db, sql, [key, Value::Text(text.expose().into())])?;
+            db.execute(sql, [key, Value::Text(text.expose().into())])?;
         }
-        _ => _ = execute(db, "DELETE FROM open_message WHERE message = ?1", [key])?,
+        _ => _ = db.execute("DELETE FROM open_message WHERE message = ?1", [key])?,
     }
     Ok(())
 }

@@ -36,6 +36,7 @@ use tracing::warn;
 use self::fresh::Fresh;
 use self::pool::ReadPool;
 use self::search::Search;
+use self::sqlite::Writing;
 use super::query::{
     CallFilter, CdrFilter, CdrRow, DeliveryDetail, DeliveryFilter, DeliveryRow, EndedFilter, EndedRow,
     MessageFilter, Notices, NoticesAfter, OperationFilter, Page, Retention,
@@ -54,6 +55,8 @@ use crate::domain::time::Timestamp;
 const MAIN_FILE: &str = "privnum.db";
 /// The search index beside it.
 const SEARCH_FILE: &str = "search.db";
+/// Page cache of the writing connection, in KiB: the newest pages of every table and room to spare.
+const CACHE_KIB: u32 = 64 * 1_024;
 /// The numbered versions of the main file's schema.
 const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
@@ -90,7 +93,9 @@ impl Writer {
         let fresh = &self.fresh;
         let changes = sqlite::in_transaction(&mut self.db, |db| {
             let mut changes = fresh.begin();
-            batch.writes.iter().try_for_each(|write| write::apply(db, write, &mut changes))?;
+            let writing = Writing::new(db);
+            batch.writes.iter().try_for_each(|write| write::apply(&writing, write, &mut changes))?;
+            drop(writing);
             changes.finish(db)
         })?;
         self.fresh.committed(changes);
@@ -107,7 +112,7 @@ impl EmbeddedStore {
         let lock = directory::take(dir)?;
         let path = dir.join(MAIN_FILE);
         directory::make_file(&path)?;
-        let mut db = sqlite::open_for_writing(&path)?;
+        let mut db = sqlite::open_for_writing(&path, CACHE_KIB)?;
         sqlite::migrate(&mut db, MIGRATIONS)?;
         db.execute(
             "INSERT INTO meta (name, value) VALUES ('secret', ?1) ON CONFLICT (name) DO NOTHING",

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::sql::{WRITE, column_list};
-use super::sqlite::{Cells, cell, execute, gather};
+use super::sqlite::{Cells, Writing, cell, gather};
 use crate::domain::id::RowKey;
 use crate::domain::recording::RecordingFile;
 use crate::domain::time::Timestamp;
@@ -11,8 +11,8 @@ use crate::store::StoreError;
 use crate::store::row::{RecordingColumns, Value, key_or_beyond};
 
 /// Adds the row of a file that has been stored.
-pub(super) fn add(db: &Connection, file: &RecordingFile) -> Result<(), StoreError> {
-    execute(db, &WRITE.recording, RecordingColumns::from(file).values()?)?;
+pub(super) fn add(db: &Writing<'_>, file: &RecordingFile) -> Result<(), StoreError> {
+    db.execute(&WRITE.recording, RecordingColumns::from(file).values()?)?;
     match file.expires_at {
         Some(at) => set_expiry(db, file.key, at),
         None => Ok(()),
@@ -20,29 +20,29 @@ pub(super) fn add(db: &Connection, file: &RecordingFile) -> Result<(), StoreErro
 }
 
 /// Sets when a recording is gone, if there is such a recording.
-pub(super) fn set_expiry(db: &Connection, recording: RowKey, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn set_expiry(db: &Writing<'_>, recording: RowKey, at: Timestamp) -> Result<(), StoreError> {
     let key = cell(&recording, "recording.key")?;
     take_out_of_order(db, key.clone())?;
     let sql = "UPDATE recording SET expires_at = ?2 WHERE key = ?1";
-    execute(db, sql, [key.clone(), cell(&at, "recording.expires_at")?])?;
+    db.execute(sql, [key.clone(), cell(&at, "recording.expires_at")?])?;
     let sql =
         "INSERT INTO recording_expiry (at, recording) SELECT expires_at, key FROM recording WHERE key = ?1";
-    execute(db, sql, [key])?;
+    db.execute(sql, [key])?;
     Ok(())
 }
 
 /// Removes the row of a file that has been deleted.
-pub(super) fn remove(db: &Connection, recording: RowKey) -> Result<(), StoreError> {
+pub(super) fn remove(db: &Writing<'_>, recording: RowKey) -> Result<(), StoreError> {
     let key = cell(&recording, "recording.key")?;
     take_out_of_order(db, key.clone())?;
-    execute(db, "DELETE FROM recording WHERE key = ?1", [key])?;
+    db.execute("DELETE FROM recording WHERE key = ?1", [key])?;
     Ok(())
 }
 
-fn take_out_of_order(db: &Connection, key: Value<'_>) -> Result<(), StoreError> {
+fn take_out_of_order(db: &Writing<'_>, key: Value<'_>) -> Result<(), StoreError> {
     let sql = "DELETE FROM recording_expiry WHERE recording = ?1 \
                AND at = (SELECT expires_at FROM recording WHERE key = ?1)";
-    execute(db, sql, [key])?;
+    db.execute(sql, [key])?;
     Ok(())
 }
 

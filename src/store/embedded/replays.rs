@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::list::{List, Unindexed};
 use super::sql::{WRITE, column_list};
-use super::sqlite::{Cells, cell, execute, for_each, gather};
+use super::sqlite::{Cells, Writing, cell, for_each, gather};
 use crate::domain::id::RowKey;
 use crate::domain::replay::Replay;
 use crate::store::StoreError;
@@ -14,18 +14,17 @@ use crate::store::row::{ReplayColumns, Value, key_or_beyond, packed, unpacked};
 /// Keys in one portion of what is selected: 8 KB, two pages.
 const PORTION: usize = 1_000;
 
-pub(super) fn put(db: &Connection, replay: &Replay) -> Result<(), StoreError> {
-    execute(db, &WRITE.replay, ReplayColumns::from(replay).values()?)?;
+pub(super) fn put(db: &Writing<'_>, replay: &Replay) -> Result<(), StoreError> {
+    db.execute(&WRITE.replay, ReplayColumns::from(replay).values()?)?;
     if replay.phase.is_over() {
-        execute(db, "DELETE FROM selected WHERE replay = ?1", [cell(&replay.id, "replay.id")?])?;
+        db.execute("DELETE FROM selected WHERE replay = ?1", [cell(&replay.id, "replay.id")?])?;
     }
     Ok(())
 }
 
-pub(super) fn select(db: &Connection, replay: RowKey, deliveries: &[RowKey]) -> Result<(), StoreError> {
+pub(super) fn select(db: &Writing<'_>, replay: RowKey, deliveries: &[RowKey]) -> Result<(), StoreError> {
     for (portion, keys) in (0..).zip(deliveries.chunks(PORTION)) {
-        execute(
-            db,
+        db.execute(
             "INSERT INTO selected (replay, portion, deliveries) VALUES (?1, ?2, ?3)",
             [cell(&replay, "replay.id")?, Value::Int(portion), Value::Bytes(packed(keys).into())],
         )?;

@@ -2,10 +2,14 @@
 //! for us.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::Deref;
 use std::path::Path;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{
+    CachedStatement, Connection, ErrorCode, OpenFlags, Row, ToSql, Transaction, TransactionBehavior,
+};
 
 use crate::store::StoreError;
 use crate::store::row::{Column, RowError, Value};
@@ -14,15 +18,14 @@ use crate::store::row::{Column, RowError, Value};
 const LOCK_WAIT_MS_MAX: u32 = 5_000;
 /// Pages of 4 KiB after which the log is written back into the file: about 16 MB.
 const CHECKPOINT_PAGES: u32 = 4_000;
-/// Page cache of the writing connection, in KiB: the newest pages of every table and room to spare.
-const WRITE_CACHE_KIB: u32 = 64 * 1_024;
 /// Distinct statements kept prepared per connection; there are fewer, filters included.
 const STATEMENTS_MAX: usize = 128;
 
 /// Opens the one connection that writes, making the file if need be.
 ///
-/// A write-ahead log with a full sync at each commit: what is committed survives a power cut.
-pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+/// A write-ahead log with a full sync at each commit: what is committed survives a power cut. `cache_kib` bounds its page
+/// cache.
+pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection, StoreError> {
     let connection = open(path)?;
     connection.pragma_update(None, "page_size", 4_096)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -32,7 +35,7 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "foreign_keys", false)?;
-    connection.pragma_update(None, "cache_size", -i64::from(WRITE_CACHE_KIB))?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     Ok(connection)
 }
 
@@ -159,6 +162,43 @@ pub(super) fn execute<'v>(
     values: impl IntoIterator<Item = Value<'v>>,
 ) -> Result<usize, StoreError> {
     Ok(connection.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values))?)
+}
+
+/// A transaction that writes, with the statements that it has run: each is looked up once, however often it runs.
+pub(super) struct Writing<'t> {
+    db: &'t Connection,
+    run: RefCell<Vec<(&'static str, CachedStatement<'t>)>>,
+}
+
+impl<'t> Writing<'t> {
+    /// Has run none yet.
+    pub(super) fn new(db: &'t Connection) -> Self {
+        Self { db, run: RefCell::default() }
+    }
+
+    /// Runs a statement that changes rows; returns how many.
+    pub(super) fn execute<'v>(
+        &self,
+        sql: &'static str,
+        values: impl IntoIterator<Item = Value<'v>>,
+    ) -> Result<usize, StoreError> {
+        let mut run = self.run.borrow_mut();
+        // By where the text stands, not by what it says: there are a few dozen, and each stands in one place.
+        let known = run.iter().position(|(known, _)| std::ptr::eq(*known, sql));
+        let at = known.unwrap_or(run.len());
+        if known.is_none() {
+            run.push((sql, self.db.prepare_cached(sql)?));
+        }
+        Ok(run[at].1.execute(rusqlite::params_from_iter(values))?)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.db
+    }
 }
 
 /// Runs a query and hands every row to `each`, which may stop by failing.

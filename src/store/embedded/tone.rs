@@ -5,21 +5,21 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::sql::{WRITE, column_list};
-use super::sqlite::{cell, execute, for_each, gather};
+use super::sqlite::{Writing, cell, for_each, gather};
 use crate::domain::id::AppNo;
 use crate::domain::tone::Tone;
 use crate::store::row::{ToneColumns, Value};
 use crate::store::{Loaded, StoreError};
 
 /// Stores a new tone file, or one in place of the one with its name.
-pub(super) fn put(db: &Connection, tone: &Tone, content: &[u8]) -> Result<(), StoreError> {
+pub(super) fn put(db: &Writing<'_>, tone: &Tone, content: &[u8]) -> Result<(), StoreError> {
     let columns = ToneColumns::from(tone);
-    execute(db, &WRITE.tone, columns.values()?.into_iter().chain([Value::Bytes(content.into())]))?;
+    db.execute(&WRITE.tone, columns.values()?.into_iter().chain([Value::Bytes(content.into())]))?;
     Ok(())
 }
 
 /// Notes what was decided about a tone file.
-pub(super) fn decide(db: &Connection, tone: &Tone) -> Result<(), StoreError> {
+pub(super) fn decide(db: &Writing<'_>, tone: &Tone) -> Result<(), StoreError> {
     let sql = "UPDATE tone SET state = ?3, decided_at = ?4 WHERE app = ?1 AND name = ?2";
     let values = [
         cell(&tone.app, "tone.app")?,
@@ -27,14 +27,14 @@ pub(super) fn decide(db: &Connection, tone: &Tone) -> Result<(), StoreError> {
         Value::Text(tone.state.as_str().into()),
         cell(&tone.decided_at, "tone.decided_at")?,
     ];
-    execute(db, sql, values)?;
+    db.execute(sql, values)?;
     Ok(())
 }
 
 /// Takes a tone file out.
-pub(super) fn remove(db: &Connection, app: AppNo, name: &str) -> Result<(), StoreError> {
+pub(super) fn remove(db: &Writing<'_>, app: AppNo, name: &str) -> Result<(), StoreError> {
     let sql = "DELETE FROM tone WHERE app = ?1 AND name = ?2";
-    execute(db, sql, [cell(&app, "tone.app")?, Value::Text(name.into())])?;
+    db.execute(sql, [cell(&app, "tone.app")?, Value::Text(name.into())])?;
     Ok(())
 }
 

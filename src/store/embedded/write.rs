@@ -1,13 +1,11 @@
 //! What each [`Write`] does to the tables.
 
-use rusqlite::Connection;
-
 use super::fresh::{FreshChanges, is_fresh};
 use super::messages;
 use super::recordings;
 use super::replays;
 use super::sql::WRITE;
-use super::sqlite::{cell, execute};
+use super::sqlite::{Writing, cell};
 use super::tone;
 use crate::domain::binding::{AnyBinding, Change, LastCaller, UnbindCause};
 use crate::domain::call::{Call, Closed};
@@ -22,22 +20,22 @@ use crate::store::row::{
 use crate::store::{Attempt, StoreError, Write};
 
 /// Carries out one write inside the open transaction.
-pub(super) fn apply(db: &Connection, write: &Write, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
+pub(super) fn apply(db: &Writing<'_>, write: &Write, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
     match write {
-        Write::App(app) => execute(db, &WRITE.app, AppColumns::from(&**app).values()?)?,
-        Write::Number(number) => execute(db, &WRITE.number, NumberColumns::from(number).values()?)?,
-        Write::NumberRemoved(x) => execute(db, "DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
+        Write::App(app) => db.execute(&WRITE.app, AppColumns::from(&**app).values()?)?,
+        Write::Number(number) => db.execute(&WRITE.number, NumberColumns::from(number).values()?)?,
+        Write::NumberRemoved(x) => db.execute("DELETE FROM number WHERE x = ?1", [cell(x, "number.x")?])?,
         Write::Binding(change) => return apply_change(db, change),
         Write::LastCaller { binding, caller } => return note_caller(db, *binding, *caller),
         Write::Operation(operation) => {
-            execute(db, &WRITE.operation, OperationColumns::from(operation).values()?)?
+            db.execute(&WRITE.operation, OperationColumns::from(operation).values()?)?
         }
         Write::Call(call) => return put_call(db, call),
         Write::CallEvent { call, index, event } => {
-            execute(db, &WRITE.event, EventColumns::new(*call, *index, event).values()?)?
+            db.execute(&WRITE.event, EventColumns::new(*call, *index, event).values()?)?
         }
         Write::CallClosed { call, closed, x } => return close_call(db, *call, *closed, *x),
-        Write::Cdr(cdr) => execute(db, &WRITE.cdr, CdrColumns::from(&**cdr).values()?)?,
+        Write::Cdr(cdr) => db.execute(&WRITE.cdr, CdrColumns::from(&**cdr).values()?)?,
         Write::Message(message) => return messages::put(db, message),
         Write::Delivery { delivery, session, body } => {
             return add_delivery(db, delivery, session.as_deref(), body, fresh);
@@ -51,24 +49,24 @@ pub(super) fn apply(db: &Connection, write: &Write, fresh: &mut FreshChanges<'_>
         Write::RecordingRemoved(recording) => return recordings::remove(db, *recording),
         Write::CdrFileDone(day) => {
             let sql = "INSERT INTO cdr_file (day) VALUES (?1) ON CONFLICT (day) DO NOTHING";
-            execute(db, sql, [Value::Int(day.count().into())])?
+            db.execute(sql, [Value::Int(day.count().into())])?
         }
         Write::ToneUploaded(tone, content) => return tone::put(db, tone, content),
         Write::ToneDecided(tone) => return tone::decide(db, tone),
         Write::ToneRemoved(app, name) => return tone::remove(db, *app, name.as_str()),
-        Write::Audit(entry) => execute(db, &WRITE.audit, AuditColumns::from(entry).values()?)?,
+        Write::Audit(entry) => db.execute(&WRITE.audit, AuditColumns::from(entry).values()?)?,
     };
     Ok(())
 }
 
-fn apply_change(db: &Connection, change: &Change) -> Result<(), StoreError> {
+fn apply_change(db: &Writing<'_>, change: &Change) -> Result<(), StoreError> {
     match change {
         Change::Bound(binding) => {
-            execute(db, &WRITE.bound, BindingColumns::from(binding).values()?)?;
+            db.execute(&WRITE.bound, BindingColumns::from(binding).values()?)?;
             Ok(())
         }
         Change::Modified(binding) => {
-            let changed = execute(db, &WRITE.modified, BindingColumns::from(binding).values()?)?;
+            let changed = db.execute(&WRITE.modified, BindingColumns::from(binding).values()?)?;
             one_stood(changed)
         }
         Change::Unbound { binding, cause, at } => end(db, binding, *cause, *at),
@@ -76,17 +74,17 @@ fn apply_change(db: &Connection, change: &Change) -> Result<(), StoreError> {
     }
 }
 
-fn end(db: &Connection, binding: &AnyBinding, cause: UnbindCause, at: Timestamp) -> Result<(), StoreError> {
+fn end(db: &Writing<'_>, binding: &AnyBinding, cause: UnbindCause, at: Timestamp) -> Result<(), StoreError> {
     let id = binding.id();
     if let AnyBinding::Axe(_) = binding {
-        execute(db, "DELETE FROM last_caller WHERE binding = ?1", [cell(&id, "last_caller.binding")?])?;
+        db.execute("DELETE FROM last_caller WHERE binding = ?1", [cell(&id, "last_caller.binding")?])?;
     }
-    one_stood(execute(db, "DELETE FROM binding WHERE id = ?1", [cell(&id, "binding.id")?])?)?;
+    one_stood(db.execute("DELETE FROM binding WHERE id = ?1", [cell(&id, "binding.id")?])?)?;
     note_ended(db, binding, cause, at)
 }
 
 fn note_ended(
-    db: &Connection,
+    db: &Writing<'_>,
     binding: &AnyBinding,
     cause: UnbindCause,
     at: Timestamp,
@@ -95,11 +93,11 @@ fn note_ended(
     let smallest_key = Value::Int(first_key_at(at).max(key_or_beyond(binding.id())));
     let ending = [smallest_key, cell(&cause, "binding_ended.cause")?, cell(&at, "binding_ended.at")?];
     let columns = BindingColumns::from(binding);
-    execute(db, &WRITE.ended, ending.into_iter().chain(columns.values()?))?;
+    db.execute(&WRITE.ended, ending.into_iter().chain(columns.values()?))?;
     Ok(())
 }
 
-fn note_caller(db: &Connection, binding: BindingId, last: LastCaller) -> Result<(), StoreError> {
+fn note_caller(db: &Writing<'_>, binding: BindingId, last: LastCaller) -> Result<(), StoreError> {
     let sql = "INSERT INTO last_caller (binding, caller, at) \
                SELECT ?1, ?2, ?3 FROM binding WHERE id = ?1 \
                ON CONFLICT (binding) DO UPDATE SET caller = excluded.caller, at = excluded.at \
@@ -109,7 +107,7 @@ fn note_caller(db: &Connection, binding: BindingId, last: LastCaller) -> Result<
         cell(&last.caller, "last_caller.caller")?,
         cell(&last.at, "last_caller.at")?,
     ];
-    execute(db, sql, values)?;
+    db.execute(sql, values)?;
     Ok(())
 }
 
@@ -121,47 +119,44 @@ fn one_stood(rows: usize) -> Result<(), StoreError> {
     }
 }
 
-fn put_call(db: &Connection, call: &Call) -> Result<(), StoreError> {
-    execute(db, &WRITE.call, CallColumns::from(call).values()?)?;
+fn put_call(db: &Writing<'_>, call: &Call) -> Result<(), StoreError> {
+    db.execute(&WRITE.call, CallColumns::from(call).values()?)?;
     if call.closed.is_none() {
         let key = cell(&call.key, "call.key")?;
-        execute(db, "INSERT INTO live_call (call) VALUES (?1) ON CONFLICT (call) DO NOTHING", [key])?;
+        db.execute("INSERT INTO live_call (call) VALUES (?1) ON CONFLICT (call) DO NOTHING", [key])?;
     }
     Ok(())
 }
 
-fn close_call(db: &Connection, call: RowKey, closed: Closed, x: Option<XNumber>) -> Result<(), StoreError> {
+fn close_call(db: &Writing<'_>, call: RowKey, closed: Closed, x: Option<XNumber>) -> Result<(), StoreError> {
     let call = cell(&call, "call.key")?;
     let at = cell(&closed.at, "call_closed.at")?;
-    execute(db, "DELETE FROM live_call WHERE call = ?1", [call.clone()])?;
-    execute(
-        db,
+    db.execute("DELETE FROM live_call WHERE call = ?1", [call.clone()])?;
+    db.execute(
         "INSERT INTO call_closed (call, at, swept) VALUES (?1, ?2, ?3)",
         [call.clone(), at.clone(), cell(&closed.swept, "call_closed.swept")?],
     )?;
-    execute(
-        db,
+    db.execute(
         "INSERT INTO closing (key, call) \
          VALUES (max(?1, (SELECT coalesce(max(key), 0) + 1 FROM closing)), ?2)",
         [Value::Int(first_key_at(closed.at)), call],
     )?;
     if let Some(x) = x {
         let sql = "UPDATE number SET last_call_at = max(coalesce(last_call_at, 0), ?2) WHERE x = ?1";
-        execute(db, sql, [cell(&x, "number.x")?, at])?;
+        db.execute(sql, [cell(&x, "number.x")?, at])?;
     }
     Ok(())
 }
 
 fn add_delivery(
-    db: &Connection,
+    db: &Writing<'_>,
     delivery: &Delivery,
     session: Option<&str>,
     body: &[u8],
     fresh: &mut FreshChanges<'_>,
 ) -> Result<(), StoreError> {
     let session = session.map_or(Value::Null, |session| Value::Text(session.into()));
-    execute(
-        db,
+    db.execute(
         "INSERT INTO delivery (id, app, kind, call, session, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         [
             cell(&delivery.id, "delivery.id")?,
@@ -182,7 +177,7 @@ fn add_delivery(
 
 /// The record of a push: the last one of a delivery stands in the row that says how it ended.
 fn add_attempt(
-    db: &Connection,
+    db: &Writing<'_>,
     delivery: &Delivery,
     attempt: &Attempt,
     fresh: &mut FreshChanges<'_>,
@@ -190,12 +185,12 @@ fn add_attempt(
     let id = cell(&delivery.id, "delivery.id")?;
     let columns = AttemptColumns::from(attempt);
     if delivery.state == State::Pending {
-        execute(db, &WRITE.attempt, std::iter::once(id).chain(columns.values()?))?;
+        db.execute(&WRITE.attempt, std::iter::once(id).chain(columns.values()?))?;
         return put_pending(db, delivery, fresh);
     }
     if !fresh.noted(delivery.id) {
-        execute(db, "DELETE FROM delivery_pending WHERE id = ?1", [id.clone()])?;
-        execute(db, &WRITE.attempt_of_ended, [id.clone()])?;
+        db.execute("DELETE FROM delivery_pending WHERE id = ?1", [id.clone()])?;
+        db.execute(&WRITE.attempt_of_ended, [id.clone()])?;
     }
     let ended_at = attempt.at.after(std::time::Duration::from_millis(attempt.took_ms.into()));
     let ending = [
@@ -206,28 +201,35 @@ fn add_attempt(
         cell(&delivery.state, "delivery_ended.state")?,
         cell(&ended_at, "delivery_ended.ended_at")?,
     ];
-    execute(db, &WRITE.delivery_ended, ending.into_iter().chain(columns.values()?))?;
+    db.execute(&WRITE.delivery_ended, ending.into_iter().chain(columns.values()?))?;
     Ok(())
 }
 
 /// What had ended is pending again. Its last push is one of those before the last now.
-fn begin_again(db: &Connection, delivery: &Delivery, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
+fn begin_again(
+    db: &Writing<'_>,
+    delivery: &Delivery,
+    fresh: &mut FreshChanges<'_>,
+) -> Result<(), StoreError> {
     let id = cell(&delivery.id, "delivery.id")?;
-    execute(db, &WRITE.attempt_of_ended, [id.clone()])?;
-    execute(db, "DELETE FROM delivery_ended WHERE id = ?1", [id])?;
+    db.execute(&WRITE.attempt_of_ended, [id.clone()])?;
+    db.execute("DELETE FROM delivery_ended WHERE id = ?1", [id])?;
     put_pending(db, delivery, fresh)
 }
 
 /// Notes where a delivery stands among the pending ones.
-fn put_pending(db: &Connection, delivery: &Delivery, fresh: &mut FreshChanges<'_>) -> Result<(), StoreError> {
+fn put_pending(
+    db: &Writing<'_>,
+    delivery: &Delivery,
+    fresh: &mut FreshChanges<'_>,
+) -> Result<(), StoreError> {
     fresh.noted(delivery.id);
     // What it is about stays as it was when it was queued.
     let sql = "INSERT INTO delivery_pending (id, pushes, first_push_at, due, app, kind, call) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
                ON CONFLICT (id) DO UPDATE SET pushes = excluded.pushes, \
                first_push_at = excluded.first_push_at, due = excluded.due";
-    execute(
-        db,
+    db.execute(
         sql,
         [
             cell(&delivery.id, "delivery.id")?,

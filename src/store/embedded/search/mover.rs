@@ -17,8 +17,10 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::row::{Value, first_key_at};
 
+/// Page cache of the connection, in KiB. A sorted transaction comes past each page once.
+const CACHE_KIB: u32 = 32 * 1_024;
 /// Rows moved in one transaction.
-pub(super) const ROWS_MAX: usize = 20_000;
+pub(super) const ROWS_MAX: usize = 100_000;
 /// How far behind its stored position the index starts after a restart. Rows that were committed out of order
 /// shortly before a crash are met again within it; moving a row twice changes nothing.
 const OVERLAP: Duration = Duration::from_secs(600);
@@ -107,7 +109,7 @@ struct Entry {
 impl Mover {
     /// Opens the index at `path`, making or updating it if need be, for the main file at `main`.
     pub(super) fn open(path: &Path, main: &Path) -> Result<Self, StoreError> {
-        let mut index = sqlite::open_for_writing(path)?;
+        let mut index = sqlite::open_for_writing(path, CACHE_KIB)?;
         // A power cut may cost the last seconds of the index, never its consistency; they are moved again.
         index.pragma_update(None, "synchronous", "NORMAL")?;
         sqlite::migrate(&mut index, MIGRATIONS)?;
@@ -149,7 +151,7 @@ impl Mover {
         }
         entries.sort_unstable();
         sqlite::in_transaction(&mut self.index, |index| {
-            store(index, entries)?;
+            store(index, &entries)?;
             let sql = "INSERT INTO source (name, moved_to) VALUES (?1, ?2) \
                        ON CONFLICT (name) DO UPDATE SET moved_to = excluded.moved_to";
             execute(index, sql, [Value::Text(source.name().into()), Value::Int(last)])?;
@@ -214,16 +216,14 @@ fn gather_entries(source: Source, cells: &mut Cells<'_>, entries: &mut Vec<Entry
 }
 
 /// Stores sorted entries, each in the table of its day.
-fn store(index: &Connection, entries: Vec<Entry>) -> Result<(), StoreError> {
-    let mut day = None;
-    let mut insert = String::new();
-    for entry in entries {
-        if day != Some(entry.day) {
-            day = Some(entry.day);
-            let table = make_day(index, entry.day)?;
-            insert = format!("INSERT OR IGNORE INTO {table} (field, value, id) VALUES (?1, ?2, ?3)");
+fn store(index: &Connection, entries: &[Entry]) -> Result<(), StoreError> {
+    for of_a_day in entries.chunk_by(|one, next| one.day == next.day) {
+        let table = make_day(index, of_a_day[0].day)?;
+        let sql = format!("INSERT OR IGNORE INTO {table} (field, value, id) VALUES (?1, ?2, ?3)");
+        let mut insert = index.prepare_cached(&sql)?;
+        for entry in of_a_day {
+            insert.execute([entry.field, entry.value, entry.id])?;
         }
-        execute(index, &insert, [entry.field, entry.value, entry.id].map(Value::Int))?;
     }
     Ok(())
 }
