@@ -59,7 +59,7 @@ use self::connect::{Connector, Dialled, Place};
 use self::connection::Connection;
 use self::destination::{Destination, Destinations};
 use self::guard::Guard;
-use self::identity::TlsSets;
+use self::identity::{TlsSet, TlsSets};
 use self::keeper::Keeper;
 use self::names::Names;
 use self::settings::AnswerLimits;
@@ -215,17 +215,28 @@ impl Shared {
                 Ok(response) => return Ok(Answered { response, connection, born, place, destination }),
             }
         }
-        let deadline = seen.began + seen.limits.timeout;
         // In a box, because it is rare and large: most pushes go over a kept connection, and all would carry it along.
-        let connecting = Box::pin(self.connector.connect(&place, &tls, deadline, &mut seen.dialled));
-        let mut connection = connecting.await?;
+        let (response, connection, born) =
+            Box::pin(self.over_a_new_one(&place, &tls, request(), seen)).await?;
+        Ok(Answered { response, connection, born, place, destination })
+    }
+
+    /// Makes a connection and sends the request over it.
+    async fn over_a_new_one(
+        &self,
+        place: &Place,
+        tls: &TlsSet,
+        request: Request<Full<Bytes>>,
+        seen: &mut Seen,
+    ) -> Result<(Response<Incoming>, Connection, Instant), FailureClass> {
+        let deadline = seen.began + seen.limits.timeout;
+        let mut connection = self.connector.connect(place, tls, deadline, &mut seen.dialled).await?;
         let born = Instant::now();
         if seen.connection == ConnectionUse::None {
             seen.connection = ConnectionUse::New;
         }
-        let sent = self.send(&mut connection, request(), seen).await;
-        let response = sent.map_err(|(failure, _)| failure)?;
-        Ok(Answered { response, connection, born, place, destination })
+        let sent = self.send(&mut connection, request, seen).await;
+        Ok((sent.map_err(|(failure, _)| failure)?, connection, born))
     }
 
     /// Sends a request and waits for the head of its answer until the deadline; a little longer, to be able to
