@@ -11,8 +11,10 @@ use crate::domain::number::CallingParty;
 use crate::domain::release::ReleasedBy;
 use crate::wire::time_text::parse_switch_time;
 
-/// How far a timer of the switch may be off, in milliseconds: switches count whole seconds.
-const TIMER_SLACK_MS: u64 = 2_500;
+/// How far a timer of the switch may be early, in milliseconds: switches count whole seconds.
+const EARLY_MS_MAX: u64 = 2_500;
+/// How far it may be late: some add a second or two so as never to be early, and the machine may be busy.
+const LATE_MS_MAX: u64 = 5_000;
 /// Fewer requests tell nothing about connections.
 const REQUESTS_MIN: usize = 4;
 
@@ -342,7 +344,8 @@ fn end_in_words(end: &Reported) -> String {
 fn was_cut_in_time(events: &[&Reported], end: &Reported) -> bool {
     first(events, Stage::Answered).is_some_and(|answer| {
         let talked = end.event.at.millis().saturating_sub(answer.event.at.millis());
-        talked.abs_diff(CUT_AFTER_SECS * 1_000) <= TIMER_SLACK_MS
+        let meant = CUT_AFTER_SECS * 1_000;
+        (meant - EARLY_MS_MAX..=meant + LATE_MS_MAX).contains(&talked)
     })
 }
 
