@@ -84,18 +84,16 @@ impl Gates {
         }
     }
 
-    /// An endpoint that waited at one of these and finds room there now. It may have gone elsewhere meanwhile;
-    /// then ask again.
-    pub(super) fn next_waiting(&mut self, keys: &Passed, limits: &Limits) -> Option<Turn> {
-        keys.iter().flatten().find_map(|key| {
-            let gate = self.0.get_mut(key)?;
-            let may = |right| has_room(gate.inside, limit_of(key, limits), right);
-            let (may_whole, may_reduced) = (may(Right::Whole), may(Right::Reduced));
-            let turn = may_whole.then(|| gate.whole.pop_front()).flatten();
-            let turn = turn.or_else(|| may_reduced.then(|| gate.reduced.pop_front()).flatten());
-            self.drop_unused(key);
-            turn
-        })
+    /// An endpoint that waited here and finds room now, beside so many that have been `given` a turn. It may have gone
+    /// elsewhere meanwhile; then ask again.
+    pub(super) fn next_waiting(&mut self, key: &GateKey, given: usize, limits: &Limits) -> Option<Turn> {
+        let gate = self.0.get_mut(key)?;
+        let may = |right| has_room(gate.inside + given, limit_of(key, limits), right);
+        let (may_whole, may_reduced) = (may(Right::Whole), may(Right::Reduced));
+        let turn = may_whole.then(|| gate.whole.pop_front()).flatten();
+        let turn = turn.or_else(|| may_reduced.then(|| gate.reduced.pop_front()).flatten());
+        self.drop_unused(key);
+        turn
     }
 
     fn drop_unused(&mut self, key: &GateKey) {

@@ -103,6 +103,7 @@ impl Dispatch {
     /// Tells which `host:port` an endpoint's URL leads to; `None` when it has no URL, or a useless one. What was
     /// known about the receiver is forgotten: this one may be well.
     pub fn locate(&mut self, endpoint: Endpoint, host: Option<Arc<str>>) {
+        let before = self.gates_of(endpoint);
         match host {
             Some(host) => drop(self.hosts.insert(endpoint, host)),
             None => drop(self.hosts.remove(&endpoint)),
@@ -114,6 +115,8 @@ impl Dispatch {
                 queue.has_turn = false;
             });
         }
+        // Or have had a turn for a room there.
+        self.pass_on(&before);
     }
 
     /// Takes in a pending delivery, new or to be pushed again.
@@ -252,6 +255,9 @@ impl Dispatch {
                 queue.has_turn = false;
                 return Some(turn.endpoint);
             }
+            // It may have been given for a room that somebody waits for.
+            let keys = self.gates_of(turn.endpoint);
+            self.pass_on(&keys);
         }
     }
 
@@ -361,14 +367,20 @@ impl Dispatch {
         }
     }
 
-    /// There may be room at these: whoever waits there longest takes a turn.
+    /// There may be room at these: at each of them, so many take a turn as there is room for, those who wait there longest.
+    /// At each, because who waits at the one need not pass the others; and so many, because a turn that was given for a
+    /// room may have become void since.
     fn pass_on(&mut self, keys: &Passed) {
-        while let Some(turn) = self.gates.next_waiting(keys, &self.limits) {
-            let queue = self.queues.get_mut(&turn.endpoint).expect("queues are never removed");
-            if queue.is_valid(turn) {
-                queue.has_turn = false;
-                self.offer_turn(turn.endpoint);
-                return;
+        for key in keys.iter().flatten() {
+            let mut given = 0;
+            while let Some(turn) = self.gates.next_waiting(key, given, &self.limits) {
+                let queue = self.queues.get_mut(&turn.endpoint).expect("queues are never removed");
+                if queue.is_valid(turn) {
+                    queue.has_turn = false;
+                    self.offer_turn(turn.endpoint);
+                    // One that may not start now, because it is closed for example, leaves the room to the next.
+                    given += usize::from(self.queues[&turn.endpoint].has_turn);
+                }
             }
         }
     }

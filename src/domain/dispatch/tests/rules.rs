@@ -346,3 +346,20 @@ fn r14_who_wants_to_be_left_alone_is_given_nothing_that_can_wait_and_a_suspect_i
     let _ = fail(&mut dispatch, started[0], Signal::Gone, at(0));
     assert_eq!(dispatch.room_to_spare(endpoint(2)), 0);
 }
+
+#[test]
+fn r5_who_waits_at_a_host_gets_the_room_that_another_was_woken_for_and_left() {
+    let mut dispatch = Dispatch::new(Limits { per_host: 1, ..AMPLE });
+    for app in 1..=3 {
+        dispatch.locate(endpoint(app), Some("one:80".into()));
+        enqueue(&mut dispatch, app, app.into(), 1, at(0));
+    }
+    let first = dispatch.start(at(0), 10);
+    assert_eq!(ids(&first), [1]);
+    dispatch.answered(row(1), Signal::Accepted, None, at(1));
+    // App 2 has the turn now, and goes elsewhere before it is taken.
+    dispatch.locate(endpoint(2), Some("two:80".into()));
+    let mut started = ids(&dispatch.start(at(1), 10));
+    started.sort_unstable();
+    assert_eq!(started, [2, 3]);
+}
