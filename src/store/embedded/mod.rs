@@ -31,7 +31,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
-use tracing::warn;
 
 use self::fresh::Fresh;
 use self::pool::ReadPool;
@@ -253,9 +252,7 @@ impl Store for EmbeddedStore {
             sqlite::in_transaction(&mut self.writer().db, |db| retention::forget_older(db, than, limit))?;
         // Entries of rows that are gone lead nowhere, so whole days can wait for the longest retention.
         let longest = than.cdrs_before.min(than.notices_before).min(than.exhausted_before);
-        if let Err(err) = self.search.forget_before(longest) {
-            warn!("cannot drop old days of the search index: {err}");
-        }
+        self.search.forget_before(longest);
         Ok(gone)
     }
 

@@ -5,7 +5,12 @@
 //! one has been moved already, the frontier steps back behind the late row, and the next round of the mover
 //! goes over that stretch again.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::day_of;
+use crate::domain::time::Timestamp;
+use crate::store::row::first_key_at;
 
 /// A table of the main file that is moved into the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,8 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Frontier {
     marks: Mutex<[Mark; Source::ALL.len()]>,
+    /// Days before this one are not needed any more.
+    first_kept: AtomicI64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +50,8 @@ struct Mark {
 impl Frontier {
     /// A frontier that reaches up to these keys, in the order of [`Source::ALL`].
     pub(super) fn new(reached: [i64; Source::ALL.len()]) -> Self {
-        Self { marks: Mutex::new(reached.map(|reached| Mark { reached, lowest_since: i64::MAX })) }
+        let marks = Mutex::new(reached.map(|reached| Mark { reached, lowest_since: i64::MAX }));
+        Self { marks, first_kept: AtomicI64::new(0) }
     }
 
     fn marks(&self) -> MutexGuard<'_, [Mark; Source::ALL.len()]> {
@@ -60,6 +68,16 @@ impl Frontier {
         let mark = &mut self.marks()[source as usize];
         mark.lowest_since = mark.lowest_since.min(key);
         mark.reached = mark.reached.min(key - 1);
+    }
+
+    /// The days that lie whole before that instant are not needed any more.
+    pub(super) fn forget_before(&self, before: Timestamp) {
+        self.first_kept.store(day_of(first_key_at(before)), Ordering::Relaxed);
+    }
+
+    /// The first day that is needed.
+    pub(super) fn first_kept(&self) -> i64 {
+        self.first_kept.load(Ordering::Relaxed)
     }
 
     /// The mover begins a round: it will move the rows above the returned key.

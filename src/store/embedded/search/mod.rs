@@ -85,6 +85,7 @@ impl Field {
 pub(super) struct Search {
     readers: ReadPool,
     frontier: Arc<Frontier>,
+    #[cfg(test)]
     mover: Arc<Mutex<Mover>>,
     /// Dropped to wake the thread for its end.
     running: Option<Sender<()>>,
@@ -117,7 +118,15 @@ impl Search {
                 .map_err(|err| StoreError::Unavailable(format!("cannot start the search mover: {err}")))?
         };
         let readers = ReadPool::new(path);
-        Ok(Self { readers, frontier, mover, running: Some(running), stopping, thread: Some(thread) })
+        Ok(Self {
+            readers,
+            frontier,
+            #[cfg(test)]
+            mover,
+            running: Some(running),
+            stopping,
+            thread: Some(thread),
+        })
     }
 
     /// Notes what a batch has made visible. To be called after its commit and before anybody is told.
@@ -165,9 +174,10 @@ impl Search {
         Ok(())
     }
 
-    /// Drops the days that lie whole before that instant.
-    pub(super) fn forget_before(&self, before: Timestamp) -> Result<(), StoreError> {
-        lock(&self.mover).forget_before(before)
+    /// Has the mover drop the days that lie whole before that instant, in its next round: whoever says so waits for
+    /// nothing.
+    pub(super) fn forget_before(&self, before: Timestamp) {
+        self.frontier.forget_before(before);
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) struct Mover {
     index: Connection,
     main: ReadPool,
     frontier: Arc<Frontier>,
+    /// Days before this one were dropped.
+    first_kept: i64,
 }
 
 /// One value to find a row by. Sorted as the table is.
@@ -117,15 +119,22 @@ impl Mover {
         for (reached, source) in reached.iter_mut().zip(Source::ALL) {
             *reached = behind(stored_position(&index, source)?);
         }
-        Ok(Self { index, main: ReadPool::new(main), frontier: Arc::new(Frontier::new(reached)) })
+        let frontier = Arc::new(Frontier::new(reached));
+        Ok(Self { index, main: ReadPool::new(main), frontier, first_kept: 0 })
     }
 
     pub(super) fn frontier(&self) -> Arc<Frontier> {
         Arc::clone(&self.frontier)
     }
 
-    /// Moves up to [`ROWS_MAX`] rows of every table. Returns whether some table may have more.
+    /// Drops the days that are not needed any more, and moves up to [`ROWS_MAX`] rows of every table. Returns whether some
+    /// table may have more.
     pub(super) fn step(&mut self) -> Result<bool, StoreError> {
+        let first_kept = self.frontier.first_kept();
+        if first_kept > self.first_kept {
+            self.drop_before(first_kept)?;
+            self.first_kept = first_kept;
+        }
         let mut more = false;
         for source in Source::ALL {
             more |= self.move_rows(source)? == ROWS_MAX;
@@ -161,9 +170,8 @@ impl Mover {
         Ok(rows)
     }
 
-    /// Drops the days that lie whole before that instant.
-    pub(super) fn forget_before(&mut self, before: Timestamp) -> Result<(), StoreError> {
-        let first_kept = day_of(first_key_at(before));
+    /// Drops the days before this one.
+    fn drop_before(&mut self, first_kept: i64) -> Result<(), StoreError> {
         sqlite::in_transaction(&mut self.index, |index| {
             let mut tables = Vec::new();
             for_each(index, "SELECT entries FROM day WHERE day < ?1", [Value::Int(first_kept)], |cells| {

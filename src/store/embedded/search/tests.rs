@@ -115,9 +115,11 @@ fn a_day_is_dropped_whole_once_no_retention_needs_it() {
     let longer = before.before(Duration::from_secs(DAY_SECS));
     let mut retention = Retention { cdrs_before: before, notices_before: before, exhausted_before: longer };
     store.forget_older(retention, 100).unwrap();
+    store.search.catch_up().unwrap();
     assert_eq!(days(), 2, "exhausted notices are kept a day longer");
     retention.exhausted_before = before;
     store.forget_older(retention, 100).unwrap();
+    store.search.catch_up().unwrap();
     assert_eq!(days(), 1, "the day that is not over is kept");
     assert_eq!(of_party(&store, number(2)), []);
     store_cdrs(&store, [30 + 2 * DAY_SECS]);
