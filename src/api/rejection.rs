@@ -93,8 +93,10 @@ impl From<Unserved> for Rejection {
         Self::new(match unserved {
             // Documented for overload: "try again after a minute" (customer-api 10).
             Unserved::Overloaded => ResultCode::FlowControl,
-            Unserved::StoreUnavailable | Unserved::NotInTime | Unserved::NotServing => {
-                ResultCode::InternalError
+            Unserved::StoreUnavailable | Unserved::NotServing => ResultCode::InternalError,
+            Unserved::NotInTime => {
+                let what = format!(" In words: {unserved}.").into();
+                return Self { what, ..Self::new(ResultCode::InternalError) };
             }
         })
     }

@@ -199,7 +199,7 @@ pub(super) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 
 /// Makes a note durable. Notes are not refused.
 async fn note(engine: &Engine, note: SettingChange) -> Result<(), Unserved> {
-    let noted = engine.change(SYSTEM, note).await?;
+    let noted = engine.change_at_leisure(SYSTEM, note).await?;
     debug_assert!(noted.is_ok(), "a note was refused: {noted:?}");
     Ok(())
 }

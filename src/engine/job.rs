@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::messages::{Handed, Sending};
 use super::tones::ToneChange;
@@ -27,8 +27,8 @@ use crate::store::Attempt;
 pub enum Job {
     /// A command on bindings; with who asks for it on behalf of the app, if it is not the app itself.
     Command(AppCommand, Option<Who>, Answer<Result<Done, Refusal>>),
-    /// Reports of the switch; all or none become durable.
-    Report(Vec<(CallId, Arc<CallEvent>)>, Answer<ReportCount>),
+    /// Reports of the switch, with the room they take; all or none become durable.
+    Report(Vec<(CallId, Arc<CallEvent>)>, Room, Answer<ReportCount>),
     /// A short message is to be decided about; answered with the message as it was decided, now or before.
     Message(Box<Handed>, Answer<Arc<Message>>),
     /// The switch has sent a short message on, or tried to.
@@ -53,6 +53,10 @@ pub enum Job {
 
 /// Where the answer goes. The one who asked may have gone; the job is done all the same.
 pub type Answer<T> = oneshot::Sender<Result<T, Unserved>>;
+
+/// What a job that may be large takes of what waits for the writer, given back when the job is done. `None` where nothing
+/// bounds what waits but the sender.
+pub type Room = Option<OwnedSemaphorePermit>;
 
 /// Who asks, for the audit.
 pub type Who = &'static str;

@@ -262,7 +262,7 @@ impl Ledger {
             Job::ChangeApp(no, change, who, _) => {
                 Outcome::ChangedApp(self.stage_app_change(*no, change, who, draft, now))
             }
-            Job::Report(reports, _) => Outcome::Reported(self.stage_reports(reports, draft, now)),
+            Job::Report(reports, ..) => Outcome::Reported(self.stage_reports(reports, draft, now)),
             Job::Message(message, _) => Outcome::Message(self.stage_message(message, draft, now)),
             Job::MessageSent(sending, _) => Outcome::MessageSent(self.stage_sending(sending, draft, now)),
             Job::Recording(step, _) => Outcome::Recording(self.stage_recording(step, draft, now)),
@@ -461,7 +461,7 @@ const fn asker(command: &AppCommand, on_behalf: Option<Who>) -> Actor {
 fn answer(job: Job, outcome: Outcome) {
     match (job, outcome) {
         (Job::Command(_, _, to), Outcome::Command(result)) => drop(to.send(Ok(result))),
-        (Job::Report(_, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
+        (Job::Report(_, _, to), Outcome::Reported(count)) => drop(to.send(Ok(count))),
         (Job::Message(_, to), Outcome::Message(message)) => drop(to.send(Ok(message))),
         (Job::MessageSent(_, to), Outcome::MessageSent(fate)) => drop(to.send(Ok(fate))),
         (Job::Recording(_, to), Outcome::Recording(fate)) => drop(to.send(Ok(fate))),
@@ -479,7 +479,7 @@ fn refuse(job: Job, why: Unserved) {
     match job {
         Job::Command(_, _, to) => drop(to.send(Err(why))),
         Job::ChangeApp(_, _, _, to) => drop(to.send(Err(why))),
-        Job::Report(_, to) => drop(to.send(Err(why))),
+        Job::Report(_, _, to) => drop(to.send(Err(why))),
         Job::Message(_, to) => drop(to.send(Err(why))),
         Job::MessageSent(_, to) => drop(to.send(Err(why))),
         Job::Recording(_, to) => drop(to.send(Err(why))),

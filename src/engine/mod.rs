@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use self::bodies::Bodies;
@@ -82,6 +82,9 @@ use crate::wire::callback::Origin;
 
 /// Most jobs that wait for the writer. Full means "overloaded" to the next: waiting longer helps nobody.
 const INBOX_MAX: usize = 8_192;
+
+/// Most reports that wait for the writer, in all the jobs that bring them: up to a kilobyte each, so 64 MB.
+const REPORTS_MAX: usize = 65_536;
 
 /// A commit that takes longer hangs: a flush of a disk that works takes milliseconds.
 const COMMIT_HANGS_AFTER: Duration = Duration::from_secs(10);
@@ -231,6 +234,8 @@ impl Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     inbox: mpsc::Sender<Job>,
+    /// For so many more reports that wait for the writer there is room.
+    reports_room: Arc<Semaphore>,
     tester: Arc<Tester>,
     /// Asks customers of X mode where calls go.
     call_questions: Arc<Questions>,
@@ -315,7 +320,10 @@ impl Engine {
 
     /// Takes in reports of the switch. `Ok` means all of them are durable, with the notices they cause.
     pub async fn report(&self, reports: Vec<(CallId, Arc<CallEvent>)>) -> Result<ReportCount, Unserved> {
-        self.ask(|answer| Job::Report(reports, answer)).await
+        let wanted = u32::try_from(reports.len()).map_err(|_| Unserved::Overloaded)?;
+        let room = Arc::clone(&self.reports_room).try_acquire_many_owned(wanted);
+        let room = room.map_err(|_| Unserved::Overloaded)?;
+        self.ask(|answer| Job::Report(reports, Some(room), answer)).await
     }
 
     /// Changes a setting. `Ok` means it is durable and effective for the next request.
@@ -324,7 +332,31 @@ impl Engine {
         who: Who,
         change: SettingChange,
     ) -> Result<Result<Vec<NumberFault>, SettingFault>, Unserved> {
-        self.ask(|answer| Job::Setting(Box::new(Setting { who, change }), answer)).await
+        let has_secret = matches!(change, SettingChange::CreateApp(_));
+        let job = |answer| Job::Setting(Box::new(Setting { who, change }), answer);
+        // Only the answer tells the secret: it is worth any wait.
+        if has_secret { self.ask_at_leisure(job).await } else { self.ask(job).await }
+    }
+
+    /// The same for the gateway's own tasks, which have all the time in the world, and would do it twice if they gave up.
+    async fn change_at_leisure(
+        &self,
+        who: Who,
+        change: SettingChange,
+    ) -> Result<Result<Vec<NumberFault>, SettingFault>, Unserved> {
+        self.ask_at_leisure(|answer| Job::Setting(Box::new(Setting { who, change }), answer)).await
+    }
+
+    /// Puts an order into the audit, before it is carried out. What is not noted in time is not carried out: then the audit
+    /// may tell of an order that came to nothing.
+    pub async fn note_order(&self, who: Who, action: &'static str, subject: String) -> Result<(), Unserved> {
+        let noted = self.change(who, SettingChange::Noted { action, subject }).await;
+        let noted = noted.map_err(|why| match why {
+            Unserved::NotInTime => Unserved::StoreUnavailable,
+            why => why,
+        })?;
+        debug_assert!(noted.is_ok(), "a note was refused: {noted:?}");
+        Ok(())
     }
 
     /// Changes an app as it is when its turn comes. Answers the app after it; effective for the next request.
@@ -334,7 +366,10 @@ impl Engine {
         app: AppNo,
         change: AppChange,
     ) -> Result<Arc<CustomerApp>, Unserved> {
-        self.ask(|answer| Job::ChangeApp(app, Box::new(change), who, answer)).await
+        let has_secret = matches!(change, AppChange::RotateSecret { .. });
+        let job = |answer| Job::ChangeApp(app, Box::new(change), who, answer);
+        // As for a new app. Who rotates once more because he was told nothing would put an end to the secret in use.
+        if has_secret { self.ask_at_leisure(job).await } else { self.ask(job).await }
     }
 
     /// Queues one more push of a delivery. `false` = there is no such delivery.
@@ -344,8 +379,7 @@ impl Engine {
 
     /// Pushes a marked test notice to every URL of an app, once, and tells what each answered.
     pub async fn test_callbacks(&self, who: Who, app: &Arc<CustomerApp>) -> Result<Vec<TestPush>, Unserved> {
-        let noted = SettingChange::Noted { action: "app.testCallback", subject: app.key.to_string() };
-        self.change(who, noted).await?.expect("what is only noted is never refused");
+        self.note_order(who, "app.testCallback", app.key.to_string()).await?;
         Ok(self.tester.push_all(&self.shared, app).await)
     }
 
@@ -360,7 +394,7 @@ impl Engine {
 
     /// Returns once everything asked before is durable, however long that takes.
     pub async fn flush(&self) -> Result<(), Unserved> {
-        self.hand_over(Job::Flush)?.await.unwrap_or(Err(Unserved::NotServing))
+        self.ask_at_leisure(Job::Flush).await
     }
 
     /// Writes the daily CDR files that are due. Returns when to look again; `None` when there are to be none.
@@ -456,6 +490,11 @@ impl Engine {
         self.in_time(async { answered.await.unwrap_or(Err(Unserved::NotServing)) }).await
     }
 
+    /// Has the writer do a job, and waits for its answer however long that takes.
+    async fn ask_at_leisure<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Unserved> {
+        self.hand_over(job)?.await.unwrap_or(Err(Unserved::NotServing))
+    }
+
     /// Waits for an answer of the writer while there is any patience.
     async fn in_time<T>(&self, answered: impl Future<Output = Result<T, Unserved>>) -> Result<T, Unserved> {
         tokio::select! {
@@ -529,6 +568,7 @@ mod tests {
         Engine {
             shared: Arc::new(shared),
             inbox: mpsc::channel(1).0,
+            reports_room: Arc::new(Semaphore::new(10)),
             outside: Arc::new(outside),
             tester,
             call_questions: Arc::new(call_questions),
@@ -571,6 +611,39 @@ mod tests {
     }
 
     /// The clock of tokio jumps to the end of the patience, because nothing else is going on.
+    #[tokio::test]
+    async fn reports_that_nobody_writes_are_refused_before_they_fill_the_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inbox, mut jobs) = mpsc::channel(8);
+        let engine = Engine { inbox, ..engine(dir.path()) };
+        engine.shared.set_serving(true);
+        let event = Arc::new(CallEvent {
+            event_id: "1".into(),
+            stage: crate::domain::call::Stage::Incoming,
+            at: at(1),
+            received_at: at(1),
+            caller: None,
+            called: None,
+            digits: None,
+            sip: None,
+            q850: None,
+            by: None,
+        });
+        let report = |count: usize| {
+            let (engine, event) = (engine.clone(), Arc::clone(&event));
+            let reports = vec![(CallId::new("c").unwrap(), event); count];
+            tokio::spawn(async move { engine.report(reports).await })
+        };
+        let (_first, _second) = (report(6), report(4));
+        let first = jobs.recv().await;
+        jobs.recv().await.unwrap();
+        // The second job is gone with its room, the first is not.
+        assert_eq!(report(5).await.unwrap(), Err(Unserved::Overloaded), "there is room for four");
+        drop(first);
+        let _third = report(10);
+        assert!(jobs.recv().await.is_some());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_caller_who_needs_a_y_waits_for_the_writer_two_seconds_at_most() {
         use crate::domain::binding::{AnyBinding, Change};

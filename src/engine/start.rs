@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 
@@ -14,7 +14,8 @@ use super::load::Progress;
 use super::test_pushes::Tester;
 use super::writer::Writer;
 use super::{
-    Engine, INBOX_MAX, Outside, PushLimits, QuestionLimits, Questions, Shared, recordings, timekeeper,
+    Engine, INBOX_MAX, Outside, PushLimits, QuestionLimits, Questions, REPORTS_MAX, Shared, recordings,
+    timekeeper,
 };
 use crate::clock::Clock;
 use crate::control::SwitchControl;
@@ -130,6 +131,7 @@ pub fn start(
     let engine = Engine {
         shared,
         inbox,
+        reports_room: Arc::new(Semaphore::new(REPORTS_MAX)),
         tester,
         call_questions,
         calls_under_way: Arc::default(),

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::Engine;
-use super::job::{SettingChange, Unserved, Who};
+use super::job::{Unserved, Who};
 use crate::control::{NotStopped, Stopped};
 use crate::domain::id::AppNo;
 
@@ -33,9 +33,7 @@ impl Engine {
         let call = self.read(|shared| shared.registry.calls.of_session(session))?;
         let call = call.filter(|call| call.can_be_stopped(app)).ok_or(CallNotStopped::NotThere)?;
         if let Some(who) = who {
-            let noted = SettingChange::Noted { action: "call.stop", subject: session.to_owned() };
-            // Only what changes a number can be refused.
-            drop(self.change(who, noted).await?);
+            self.note_order(who, "call.stop", session.to_owned()).await?;
         }
         let stops = &self.shared.metrics.call_stops;
         match self.outside.control.stop(&call.id).await {

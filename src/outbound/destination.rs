@@ -1,6 +1,7 @@
 //! What a callback URL says, worked out once: whole pushes go to the same few URLs.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::Uri;
@@ -11,11 +12,11 @@ use super::connect::Place;
 use super::failure::{self, FailureClass};
 use super::identity::TlsSet;
 
-/// URLs whose destinations are kept: some for each app of a large installation. About 600 bytes each.
-const KEPT_MAX: usize = 16_384;
+/// URLs whose destinations are kept: a few for each app of a large installation. Most take about 600 bytes, the longest
+/// that an app can have some 6,000.
+const KEPT_MAX: usize = 8_192;
 
 /// Where pushes to one URL go.
-#[derive(Debug)]
 pub(super) struct Destination {
     url: Url,
     host: Host<String>,
@@ -59,9 +60,22 @@ impl Destination {
     }
 }
 
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not path and query: customers put tokens into them.
+        f.debug_tuple("Destination").field(&self.host_header).finish_non_exhaustive()
+    }
+}
+
 /// The destinations of late.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Destinations(Mutex<HashMap<Box<str>, Arc<Destination>>>);
+
+impl fmt::Debug for Destinations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Destinations")
+    }
+}
 
 impl Destinations {
     /// The destination of a URL.

@@ -109,6 +109,34 @@ async fn an_operator_who_waits_for_a_disk_that_hangs_is_told_that_it_may_still_b
     assert_eq!(frozen.world.operator().ask("GET", &path, &Value::Null).await.member("name"), "renamed");
 }
 
+#[tokio::test]
+async fn an_operator_whose_bind_waits_for_a_disk_that_hangs_is_told_that_it_may_still_be_done() {
+    let frozen = Frozen::new().await;
+    let bind = json!({
+        "appKey": frozen.app.key, "callerNum": OTHERS[0], "calleeNum": OTHERS[1], "relationNum": X,
+    });
+    let operator = frozen.world.operator();
+    let answer = frozen.answered(async move { operator.ask("POST", "bindings", &bind).await }).await;
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("may still do so"), "{}", answer.text());
+    assert_eq!(frozen.bound().await, json!(2));
+}
+
+/// Nobody could ask for the secret later, and rotating once more would put an end to the one in use.
+#[tokio::test]
+async fn an_operator_who_rotates_a_secret_is_told_it_however_long_the_disk_hangs() {
+    let frozen = Frozen::new().await;
+    let (operator, path) = (frozen.world.operator(), format!("apps/{}/rotateSecret", frozen.app.key));
+    frozen.frost.freeze();
+    let rotated = tokio::spawn(async move { operator.ask("POST", &path, &json!({})).await });
+    frozen.world.until_a_commit_runs().await;
+    frozen.world.pass(PATIENCE + PATIENCE);
+    frozen.frost.thaw();
+    let answer = soon(rotated).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(!answer.json()["appSecret"].as_str().unwrap_or_default().is_empty(), "{}", answer.text());
+}
+
 /// Its decision is not durable, so the switch is not told it; but the customer was asked, and is not asked again.
 #[tokio::test]
 async fn a_message_whose_decision_waits_for_a_disk_that_hangs_is_asked_about_once() {
@@ -142,15 +170,7 @@ async fn a_disk_that_hangs_is_not_ready_with_the_reason_and_is_again_when_it_goe
     let (switch, events) = (frozen.world.switch(), Switch::callin("c", A, X));
     let report = tokio::spawn(async move { switch.report(&events).await });
     frozen.world.until_a_commit_runs().await;
-    // Asked while nobody knows yet, and a hundred times: none waits for ever.
-    let address = frozen.world.operator().address();
-    let early: Vec<_> = (0..100)
-        .map(|_| tokio::spawn(exchange(address, request("GET", "/readyz", &Headers::new(), b""))))
-        .collect();
     frozen.world.pass(Duration::from_secs(10));
-    for asked in early {
-        assert_eq!(soon(asked).await.unwrap().status, 503);
-    }
     let answer = frozen.ready().await;
     let reason = "the disk hangs: a commit has been under way for 10 s";
     assert_eq!((answer.status, answer.json()), (503, json!({"ready": false, "reason": reason})));
@@ -158,5 +178,27 @@ async fn a_disk_that_hangs_is_not_ready_with_the_reason_and_is_again_when_it_goe
 
     frozen.frost.thaw();
     assert_eq!(soon(report).await.unwrap(), [1, 0, 0], "whoever still waits is answered");
+    assert_eq!(frozen.ready().await.status, 200);
+}
+
+/// Only a probe shows it while nobody writes.
+#[tokio::test]
+async fn a_disk_that_hangs_while_nobody_writes_is_not_ready_either() {
+    let frozen = Frozen::new().await;
+    frozen.frost.freeze();
+    let before = frozen.frost.probes();
+    let address = frozen.world.operator().address();
+    let asked = tokio::spawn(exchange(address, request("GET", "/readyz", &Headers::new(), b"")));
+    soon(async {
+        while frozen.frost.probes() == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    frozen.world.pass(Duration::from_secs(10));
+    let answer = soon(asked).await.unwrap();
+    let reason = "the store does not answer";
+    assert_eq!((answer.status, answer.json()), (503, json!({"ready": false, "reason": reason})));
+    frozen.frost.thaw();
     assert_eq!(frozen.ready().await.status, 200);
 }

@@ -459,7 +459,7 @@ impl World {
     pub fn hand_in(&mut self, reported: Reported) {
         let (answer, answered) = oneshot::channel();
         let reports = reported.iter().cloned().map(|(id, event)| (id, Arc::new(event))).collect();
-        self.inbox.push_back(Job::Report(reports, answer));
+        self.inbox.push_back(Job::Report(reports, None, answer));
         self.waiting.push_back(Waiting::Report(reported, answered));
     }
 }

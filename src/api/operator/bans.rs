@@ -6,7 +6,6 @@ use super::{Asked, Fault, OPERATOR, OperatorApi};
 use crate::api::json;
 use crate::domain::ban::Ban;
 use crate::domain::time::Timestamp;
-use crate::engine::job::SettingChange;
 use crate::http::Reply;
 use crate::wire::operator::Listed;
 use crate::wire::operator::params::cursor;
@@ -39,8 +38,7 @@ impl OperatorApi {
             return Err(not_banned());
         }
         // On record before it counts: should the gateway die in between, the ban dies with it.
-        let change = SettingChange::Noted { action: "ban.lift", subject: ip.to_string() };
-        self.engine.change(OPERATOR, change).await??;
+        self.engine.note_order(OPERATOR, "ban.lift", ip.to_string()).await?;
         self.admission.lift_ban(ip);
         Ok(Reply::empty(hyper::StatusCode::NO_CONTENT))
     }

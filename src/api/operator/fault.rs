@@ -49,6 +49,9 @@ impl Fault {
     /// cannot serve it, or the rules of the customer API say no.
     pub fn of_bind(rejection: &Rejection) -> Self {
         match rejection.code {
+            ResultCode::InternalError if !rejection.what.is_empty() => {
+                Self::new(503, "unavailable", rejection.what.trim().to_owned())
+            }
             ResultCode::InternalError | ResultCode::FlowControl => Self::new(
                 503,
                 "unavailable",

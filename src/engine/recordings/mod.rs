@@ -129,16 +129,17 @@ impl Engine {
         let step = RecordingStep::Keep { call, key, bytes, seconds, started_at };
         let answered = self.hand_over(|answer| Job::Recording(Box::new(step), answer))?;
         // Also when nobody waits any longer: until the row is there or refused the file is on its way, and not to be swept.
+        let engine = self.clone();
         let kept = tokio::spawn(async move {
-            let fate = answered.await;
+            let fate = answered.await.unwrap_or(Err(Unserved::NotServing));
             drop(turn);
-            fate.unwrap_or(Err(Unserved::NotServing))
+            if let Ok(RecordingFate::Accepted(..)) = fate {
+                engine.note("kept");
+            }
+            fate
         });
         match self.in_time(async { kept.await.unwrap_or(Err(Unserved::NotServing)) }).await {
-            Ok(RecordingFate::Accepted(..)) => {
-                self.note("kept");
-                Ok(Kept::As(place.object))
-            }
+            Ok(RecordingFate::Accepted(..)) => Ok(Kept::As(place.object)),
             Ok(RecordingFate::Duplicate | RecordingFate::UnknownCall) => {
                 self.outside.recordings.remove(&place, self.shared.clock.now()).await?;
                 Ok(Kept::Duplicate)
@@ -173,7 +174,7 @@ impl Engine {
             };
             let deleted = self.delete(expired).await;
             let count = deleted.len();
-            if count == 0 || self.recording_step(RecordingStep::Expired(deleted)).await.is_err() {
+            if count == 0 || self.note_gone(RecordingStep::Expired(deleted)).await.is_err() {
                 return gone;
             }
             gone += count;
@@ -238,7 +239,7 @@ impl Engine {
             if !gone.is_empty() {
                 swept += gone.len();
                 info!(recordings = gone.len(), "deleted recordings without a row");
-                let noted = self.recording_step(RecordingStep::Swept(gone)).await;
+                let noted = self.note_gone(RecordingStep::Swept(gone)).await;
                 noted.map_err(|why| format!("deleted ones are missing from the audit: {why}"))?;
             }
         }
@@ -247,6 +248,11 @@ impl Engine {
 
     async fn recording_step(&self, step: RecordingStep) -> Result<RecordingFate, Unserved> {
         self.ask(|answer| Job::Recording(Box::new(step), answer)).await
+    }
+
+    /// Puts on record that files are gone. If that were given up, the next turn would do so once more.
+    async fn note_gone(&self, step: RecordingStep) -> Result<RecordingFate, Unserved> {
+        self.ask_at_leisure(|answer| Job::Recording(Box::new(step), answer)).await
     }
 
     fn note(&self, fate: &str) {

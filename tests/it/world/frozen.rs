@@ -1,7 +1,7 @@
 //! A disk whose flush hangs for as long as a test likes: the embedded store, with commits that wait.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use privnum::domain::call::Call;
 use privnum::domain::cdr_file::Day;
@@ -20,23 +20,37 @@ use privnum::store::{AuditEntry, Batch, Bodies, LoadFrom, Loaded, Store, StoreEr
 
 /// Holds a disk still.
 #[derive(Clone, Debug, Default)]
-pub struct Frost(Arc<(Mutex<bool>, Condvar)>);
+pub struct Frost(Arc<(Mutex<Disk>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Disk {
+    is_frozen: bool,
+    probes: usize,
+}
 
 impl Frost {
-    /// From now on commits wait.
+    /// From now on commits and probes wait.
     pub fn freeze(&self) {
-        *self.0.0.lock().unwrap() = true;
+        self.disk().is_frozen = true;
     }
 
     /// Lets those that wait go on, and all that follow.
     pub fn thaw(&self) {
-        *self.0.0.lock().unwrap() = false;
+        self.disk().is_frozen = false;
         self.0.1.notify_all();
     }
 
+    /// How many probes there were.
+    pub fn probes(&self) -> usize {
+        self.disk().probes
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.0.0.lock().unwrap()
+    }
+
     fn wait(&self) {
-        let (frozen, thawed) = &*self.0;
-        drop(thawed.wait_while(frozen.lock().unwrap(), |frozen| *frozen).unwrap());
+        drop(self.0.1.wait_while(self.disk(), |disk| disk.is_frozen).unwrap());
     }
 }
 
@@ -148,6 +162,7 @@ impl Store for OnFrozenDisk {
     }
 
     fn ping(&self) -> Result<(), StoreError> {
+        self.frost.disk().probes += 1;
         // It writes, behind the commit.
         self.frost.wait();
         self.store.ping()
