@@ -257,7 +257,8 @@ impl Ledger {
             && let Some(decision) = &mut call.decision
         {
             decision.question.clone_from(&asked.question);
-            draft.write(Write::Call(Arc::new(call.clone())));
+            // Not a row of its own: a later report of the same batch may decide the call after all.
+            draft.put_call(Arc::new(call.clone()), true);
         }
     }
 
