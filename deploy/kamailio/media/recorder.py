@@ -66,7 +66,7 @@ class Call:
             with contextlib.suppress(FileNotFoundError), open(file, encoding="utf-8", errors="replace") as text:
                 if found := OURS.search(text.read(METADATA_BYTES_MAX)):
                     self.call_id = found[1]
-                    self.caller_port = int(found[2]) if found[2] else None
+                    self.caller_port = int(found[2] or 0) or None
                     self.started = float(found[3]) if found[3] else None
                 return
 
