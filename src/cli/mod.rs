@@ -1,5 +1,6 @@
 //! The command line (interfaces, "Command line").
 
+mod listener;
 pub mod operator;
 pub mod quickstart;
 pub mod sign;

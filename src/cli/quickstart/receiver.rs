@@ -1,14 +1,12 @@
 //! The address at which the customer's application receives callbacks.
 
-use std::sync::Arc;
-
 use hyper::StatusCode;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::engine::random;
-use crate::http::{Limits, Refusal, Reply, Request, RequestIds, Server, Service, Tls};
+use crate::cli::listener::serve;
+use crate::http::{Refusal, Reply, Request, Service};
 
 /// Longest body that is read: 50 CDRs in one push stay well below.
 const BODY_BYTES_MAX: usize = 1_048_576;
@@ -50,14 +48,6 @@ impl Service for Receiver {
 pub(super) async fn start(arrived: mpsc::Sender<Pushed>) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = Server {
-        listener,
-        tls: None::<Arc<Tls>>,
-        limits: Limits::default(),
-        title_case_headers: false,
-        request_ids: RequestIds::new(random::process_id()),
-        service: Receiver(arrived),
-    };
-    tokio::spawn(server.run(std::future::pending()));
+    serve(listener, Receiver(arrived));
     Ok(format!("http://{address}"))
 }

@@ -22,6 +22,7 @@ use super::report::Report;
 use super::unusable;
 use crate::api::{json, switch_token};
 use crate::cli::complain;
+use crate::cli::listener::serve;
 use crate::cli::operator::{Fault, token_of_file};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Control, Credential, Secret};
@@ -29,7 +30,7 @@ use crate::control::{Stopped, SwitchControl};
 use crate::domain::call::CallId;
 use crate::domain::number::E164;
 use crate::engine::random;
-use crate::http::{Limits, Refusal, Reply, Request, RequestIds, Server, Service, Tls};
+use crate::http::{Refusal, Reply, Request, Service};
 use crate::remote::Remote;
 use desk::{Desk, Incoming};
 use log::Order;
@@ -164,15 +165,7 @@ async fn listen(options: &ListenOptions, part: Part) -> Result<(), Fault> {
     let taken = |error: std::io::Error| unusable(format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).await.map_err(taken)?;
     complain(&format!("listening on {}", listener.local_addr().map_err(taken)?));
-    let server = Server {
-        listener,
-        tls: None::<Arc<Tls>>,
-        limits: Limits::default(),
-        title_case_headers: true,
-        request_ids: RequestIds::new(random::process_id()),
-        service: part,
-    };
-    tokio::spawn(server.run(std::future::pending()));
+    serve(listener, part);
     Ok(())
 }
 

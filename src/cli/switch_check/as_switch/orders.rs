@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::StatusCode;
 use tokio::net::TcpListener;
 
-use crate::engine::random;
-use crate::http::{Limits, Refusal, Reply, Request, RequestIds, Server, Service, Tls};
+use crate::cli::listener::serve;
+use crate::http::{Refusal, Reply, Request, Service};
 
 /// Most orders that are kept; a gateway that checks are run against gives two.
 const ORDERS_MAX: usize = 100;
@@ -59,14 +59,6 @@ impl Service for Orders {
 pub(super) async fn listen(address: SocketAddr) -> std::io::Result<Orders> {
     let listener = TcpListener::bind(address).await?;
     let orders = Orders(Arc::new(Mutex::new(Kept { answer: StatusCode::OK, paths: Vec::new() })));
-    let server = Server {
-        listener,
-        tls: None::<Arc<Tls>>,
-        limits: Limits::default(),
-        title_case_headers: true,
-        request_ids: RequestIds::new(random::process_id()),
-        service: orders.clone(),
-    };
-    tokio::spawn(server.run(std::future::pending()));
+    serve(listener, orders.clone());
     Ok(orders)
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::api::json;
-use crate::engine::random;
-use crate::http::{Limits, Refusal, Reply, Request, RequestIds, Server, Service, Tls};
+use crate::cli::listener::serve;
+use crate::http::{Refusal, Reply, Request, Service};
 
 /// Most questions that are kept; a run of checks makes a dozen.
 const QUESTIONS_MAX: usize = 100;
@@ -74,14 +74,6 @@ impl Service for Receiver {
 pub(super) async fn listen(address: SocketAddr) -> std::io::Result<Receiver> {
     let listener = TcpListener::bind(address).await?;
     let receiver = Receiver(Arc::new(Mutex::new(Kept { answer: Value::Null, questions: Vec::new() })));
-    let server = Server {
-        listener,
-        tls: None::<Arc<Tls>>,
-        limits: Limits::default(),
-        title_case_headers: true,
-        request_ids: RequestIds::new(random::process_id()),
-        service: receiver.clone(),
-    };
-    tokio::spawn(server.run(std::future::pending()));
+    serve(listener, receiver.clone());
     Ok(receiver)
 }
