@@ -123,13 +123,7 @@ impl Lists {
             }
             Act::Wait(millis) => self.now = self.now.after(Duration::from_millis(millis)),
             Act::Status(n, status) => {
-                let status = [
-                    NumberStatus::Normal,
-                    NumberStatus::Normal,
-                    NumberStatus::Suspended,
-                    NumberStatus::Unavailable(None),
-                    NumberStatus::BindingFrozen,
-                ][usize::from(status)];
+                let status = status_of(status);
                 let known = self.numbers.iter_mut().find(|known| known.x == x(n)).unwrap();
                 known.status = status;
                 self.under.take(Logged::Number(known.clone()));

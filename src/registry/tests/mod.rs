@@ -74,6 +74,17 @@ enum Logged {
     Change(Change),
 }
 
+/// The status that a step names by a number below 5; most numbers are normal most of the time.
+fn status_of(step: u8) -> NumberStatus {
+    [
+        NumberStatus::Normal,
+        NumberStatus::Normal,
+        NumberStatus::Suspended,
+        NumberStatus::Unavailable(None),
+        NumberStatus::BindingFrozen,
+    ][usize::from(step)]
+}
+
 impl Under {
     fn new() -> Self {
         let mut under =
@@ -150,13 +161,7 @@ impl Run {
             }
             Step::Wait { millis } => self.now = self.now.after(Duration::from_millis(*millis)),
             Step::Status { x: n, status } => {
-                let status = [
-                    NumberStatus::Normal,
-                    NumberStatus::Normal,
-                    NumberStatus::Suspended,
-                    NumberStatus::Unavailable(None),
-                    NumberStatus::BindingFrozen,
-                ][usize::from(*status)];
+                let status = status_of(*status);
                 self.change_number(*n, |record| NumberRecord { status, ..record });
             }
             Step::Move { x: n, to } => {
