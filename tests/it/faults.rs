@@ -178,7 +178,7 @@ impl Drop for SmallDisk<'_> {
 async fn a_full_disk_refuses_reports_in_so_many_words_and_loses_none_that_it_took() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let Some(disk) = SmallDisk::mount(&data, "16m") else {
+    let Some(disk) = SmallDisk::mount(&data, "64m") else {
         // Past the capture of what a test that passes prints.
         return writeln!(io::stderr(), "left out: a full disk (mounting one is not permitted here)").unwrap();
     };
@@ -206,7 +206,10 @@ async fn a_full_disk_refuses_reports_in_so_many_words_and_loses_none_that_it_too
     let ready = async || {
         exchange(process.operator().address(), request("GET", "/readyz", &Headers::new(), b"")).await
     };
-    assert_eq!(ready().await.status, 503);
+    let unready = ready().await;
+    assert_eq!(unready.status, 503);
+    let reason = unready.json()["reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("the store is unavailable: the disk is full: "), "{reason}");
 
     disk.free();
     soon(async {

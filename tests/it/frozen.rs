@@ -197,7 +197,7 @@ async fn a_disk_that_hangs_while_nobody_writes_is_not_ready_either() {
     .await;
     frozen.world.pass(Duration::from_secs(10));
     let answer = soon(asked).await.unwrap();
-    let reason = "the store does not answer";
+    let reason = "the store is unavailable: the disk hangs";
     assert_eq!((answer.status, answer.json()), (503, json!({"ready": false, "reason": reason})));
     frozen.frost.thaw();
     assert_eq!(frozen.ready().await.status, 200);

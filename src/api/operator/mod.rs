@@ -182,7 +182,7 @@ impl OperatorApi {
             Ok(()) => json(200, &value!({ "ready": true })),
             Err(error) => {
                 tracing::warn!("not ready: {error}");
-                json(503, &value!({ "ready": false, "reason": "the store does not answer" }))
+                json(503, &value!({ "ready": false, "reason": error.to_string() }))
             }
         }
     }

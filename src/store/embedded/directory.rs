@@ -14,6 +14,8 @@ const FILE_MODE: u32 = 0o600;
 /// Held as long as a gateway runs on the directory. SQLite's own locks stay as they are, so the sqlite3 shell
 /// may read meanwhile.
 const LOCK_FILE: &str = "privnum.lock";
+/// With less room than this on its disk a store is not ready: the largest batch might not fit.
+const ROOM_BYTES_MIN: u64 = 16 * 1_048_576;
 
 /// Makes the directory if need be and takes it for this process, until the returned file is closed.
 pub(super) fn take(dir: &Path) -> Result<File, StoreError> {
@@ -39,6 +41,17 @@ pub(super) fn take(dir: &Path) -> Result<File, StoreError> {
 /// Makes the file, readable for nobody else, unless it exists. SQLite gives its log the same mode.
 pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     open(path).map(drop)
+}
+
+/// Fails when the disk of the store, which `lock` lies on, is all but full.
+pub(super) fn has_room(lock: &File) -> Result<(), StoreError> {
+    let disk = rustix::fs::fstatvfs(lock)
+        .map_err(|err| StoreError::Unavailable(format!("cannot tell how full the disk is: {err}")))?;
+    let left = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if left < ROOM_BYTES_MIN {
+        return Err(StoreError::Unavailable(format!("the disk is full: {} KiB are left", left / 1_024)));
+    }
+    Ok(())
 }
 
 /// Removes a database file and what SQLite keeps beside it, as far as they exist.

@@ -77,7 +77,7 @@ pub struct EmbeddedStore {
     writer: Mutex<Writer>,
     readers: ReadPool,
     /// Held for its lock; closed last.
-    _lock: File,
+    lock: File,
 }
 
 /// The connection that writes, and what it knows of what it has written.
@@ -121,7 +121,7 @@ impl EmbeddedStore {
         let readers = ReadPool::new(&path);
         // Not through the writing connection: what it has read once stays in its large cache.
         let fresh = readers.read(Fresh::read)?;
-        Ok(Self { search, writer: Mutex::new(Writer { db, fresh }), readers, _lock: lock })
+        Ok(Self { search, writer: Mutex::new(Writer { db, fresh }), readers, lock })
     }
 
     /// When the oldest row was made that is not in the search index yet, if there is one. Searches find such
@@ -256,8 +256,10 @@ impl Store for EmbeddedStore {
         Ok(gone)
     }
 
-    /// Reads, and writes one row that nobody needs: a full disk only shows when something is written.
+    /// Looks for room on the disk, reads, and writes one row that nobody needs. On a full disk that row may still find
+    /// a place, in a log that begins anew; the next batch would not.
     fn ping(&self) -> Result<(), StoreError> {
+        directory::has_room(&self.lock)?;
         self.readers.read(load::secret)?;
         sqlite::in_transaction(&mut self.writer().db, |db| {
             let sql = "INSERT INTO meta (name, value) VALUES ('probe', x'01') \
