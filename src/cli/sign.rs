@@ -11,16 +11,14 @@ use crate::wire::time_text::{format_created, parse_created};
 #[derive(Debug, Args)]
 #[command(
     after_help = "The headers are good for the gateway's auth.clock_skew_secs, 5 minutes if nothing else is \
-    configured: sign anew for each request.\n\nExample:\n  privnum sign --key taxi --secret SECRET |\n    \
-    curl -sS -H @- \\\n      'http://127.0.0.1:8080/rest/caas/relationnumber/partners/v1.0?relationNum=%2B8617000000001'\n\n\
-    Arguments are shown to everybody on the machine: on a shared one put the secret into the environment variable \
-    PRIVNUM_SECRET instead."
+    configured: sign anew for each request.\n\nExample:\n  export PRIVNUM_SECRET=$(cat app.secret)\n  privnum sign \
+    --key taxi |\n    curl -sS -H @- \\\n      'http://127.0.0.1:8080/rest/caas/relationnumber/partners/v1.0?relationNum=%2B8617000000001'"
 )]
 pub struct Options {
     /// The app's key.
     #[arg(long, value_parser = attribute)]
     pub key: String,
-    /// The app's secret.
+    /// The app's secret. Put it into the environment instead: everybody on the machine sees arguments.
     #[arg(long, env = "PRIVNUM_SECRET", hide_env_values = true)]
     pub secret: String,
     /// Which signature.

@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::wire::time_text::{format_rfc3339_millis, parse_switch_time};
 
 /// A number in global form, with or without its `+`.
-pub(super) fn number(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn number(text: &str) -> Result<String, String> {
     let number = if text.starts_with('+') { E164::parse(text) } else { E164::from_digits(text) };
     number.map(E164::expose).map_err(|error| format!("{error}, such as +8613800000001"))
 }

@@ -40,6 +40,7 @@ use client::{Answer, Client};
 use output::{Details, Output};
 
 pub(super) use access::token_of_file;
+pub(super) use argument::number as written_number;
 pub(super) use fault::Fault;
 pub(super) use output::plain;
 pub(super) use table::{Kind, Table};

@@ -194,7 +194,7 @@ fn explain(actors: &Actors, shown: &Shown, once: bool) -> Result<(), Failed> {
          customer API    {customer}\nswitch API      {switch}\noperator API    {operator}\n\n\
          {invitation}\n\n\
          # The application binds two more people. A signature is good for five minutes, so each request gets a new one.\n\
-         {program} sign --key {key} --secret {secret} | curl -sS -w '\\n' -H @- \
+         PRIVNUM_SECRET={secret} {program} sign --key {key} | curl -sS -w '\\n' -H @- \
          -d '{{\"callerNum\":\"+8613800000003\",\"calleeNum\":\"+8613800000004\",\"areaCode\":\"0755\"}}' \
          {customer}/rest/caas/relationnumber/partners/v1.0\n\n\
          # The switch asks: B ({B}) dials X, where does the call go?\n\

@@ -7,6 +7,7 @@
 
 mod as_gateway;
 mod as_switch;
+mod names;
 mod report;
 
 use std::process::ExitCode;
@@ -23,8 +24,8 @@ use crate::cli::operator::Fault;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  privnum switch-check --switch-token-file switch.token --customer http://127.0.0.1:8080 \\\n    \
-    --key KEY --secret SECRET\n  privnum switch-check listen --switch-token-file switch.token \\\n    \
+    after_help = "Examples:\n  export PRIVNUM_SECRET=$(cat app.secret)\n  privnum switch-check --switch-token-file \
+    switch.token \\\n    --customer http://127.0.0.1:8080 --key KEY\n  privnum switch-check listen --switch-token-file switch.token \\\n    \
     --control http://127.0.0.1:8060 --callee +8613800000002\n\n\
     Take an app that is made for it: it gets bindings and pushes like any other. The first form takes a few \
     seconds.\nThe exit code is 0 when nothing is missing or wrong, 1 when something is, 2 when the arguments make no sense."

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::names::Names;
 use crate::cli::operator::{Kind, Table, plain};
 
 /// Something that either works or does not.
@@ -47,7 +48,7 @@ pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) title: &'static str,
     pub(super) verdict: Verdict,
-    /// What was seen. Numbers in it are whole only where the person who runs the command gave them.
+    /// What was seen. Once it is in a report the numbers in it are masked.
     pub(super) seen: String,
     /// Absent when there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,13 +91,21 @@ impl Verdict {
 }
 
 /// Everything that was found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(super) struct Report {
     checks: Vec<Finding>,
+    names: Names,
 }
 
 impl Report {
-    pub(super) fn add(&mut self, finding: Finding) {
+    /// From now on findings call this number so.
+    pub(super) fn know(&mut self, number: &str, name: &'static str) {
+        self.names.know(number, name);
+    }
+
+    /// Takes a finding, with the numbers in it masked.
+    pub(super) fn add(&mut self, mut finding: Finding) {
+        finding.seen = self.names.masked(&finding.seen);
         self.checks.push(finding);
     }
 

@@ -23,12 +23,11 @@ use super::unusable;
 use crate::api::{json, switch_token};
 use crate::cli::complain;
 use crate::cli::listener::serve;
-use crate::cli::operator::{Fault, token_of_file};
+use crate::cli::operator::{Fault, token_of_file, written_number};
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Control, Credential, Secret};
 use crate::control::{Stopped, SwitchControl};
 use crate::domain::call::CallId;
-use crate::domain::number::E164;
 use crate::engine::random;
 use crate::http::{Refusal, Reply, Request, Service};
 use crate::remote::Remote;
@@ -51,7 +50,7 @@ pub(super) struct ListenOptions {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
     /// Whom the test calls are connected with: a phone that somebody can answer.
-    #[arg(long, value_name = "NUMBER", value_parser = callee)]
+    #[arg(long, value_name = "NUMBER", value_parser = written_number)]
     callee: String,
     /// The switch's control address. Without it call stop is not checked.
     #[arg(long, value_name = "URL")]
@@ -71,11 +70,6 @@ pub(super) struct ListenOptions {
     /// Print one JSON object instead of a table. What to do at the phones goes to standard error either way.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-fn callee(text: &str) -> Result<String, &'static str> {
-    let number = E164::from_digits(text.strip_prefix('+').unwrap_or(text));
-    number.map(E164::expose).map_err(|_| "must be a number such as +8613800000002")
 }
 
 /// The listener. Clones share the desk.
@@ -138,6 +132,7 @@ pub(super) async fn run(options: ListenOptions) -> Result<Report, Fault> {
     listen(&options, part.clone()).await?;
     follow(&options, &part, &plan, control.as_ref(), stops).await;
     let mut report = Report::default();
+    report.know(&options.callee, "the callee");
     part.with(|desk| judge::judge(&desk.log, &plan, &left_out))
         .into_iter()
         .for_each(|found| report.add(found));

@@ -101,6 +101,8 @@ checks! {
         "Else it would be sent twice.";
     MESSAGE_UNKNOWN = "messages.unknownResult", "what came of an unknown message is parked",
         "Any other status blocks the queue of the switch for ever.";
+    UNBIND = "customer.unbind", "the application unbinds",
+        "See unbind in proto-docs/customer.md; the code in the answer says more. The binding may still stand.";
     UNBOUND = "route.unbound", "after the unbind the same call is rejected",
         "A binding that was released must not connect anybody.";
     NOTICES = "notices.events", "the application is told each stage of the call once",

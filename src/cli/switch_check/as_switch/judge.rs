@@ -1,8 +1,9 @@
 //! What the answers of a gateway mean. Pure functions over what was heard.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::report::{Check, Finding};
+use crate::domain::number::E164;
 
 /// One answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,24 +61,45 @@ pub(super) fn judge(check: &Check, heard: &Heard, wanted: &Wanted) -> Finding {
     }
     let differs = |(member, value): &&(&'static str, Value)| answer.body.get(member) != Some(value);
     if let Some((member, value)) = wanted.members.iter().find(differs) {
-        let told = told(&answer.body, member);
-        return check.wrong(format!("{member} is {told} instead of {value}{}", said(&answer.body)));
+        let differs = instead(member, answer.body.get(member), Some(value));
+        return check.wrong(format!("{differs}{}", said(&answer.body)));
     }
     let is_empty = |member: &&&'static str| answer.body[**member].as_str().is_none_or(str::is_empty);
     if let Some(member) = wanted.filled.iter().find(is_empty) {
         return check.missing(format!("{member} is {}", told(&answer.body, member)));
     }
-    let told = wanted.members.iter().map(|(member, value)| format!("{member} {value}"));
+    let told =
+        wanted.members.iter().map(|(member, value)| format!("{member} {}", shown(member, Some(value))));
     let told: Vec<_> = std::iter::once(answer.status.to_string()).chain(told).collect();
     check.ok(told.join(", "))
 }
 
 fn told(body: &Value, member: &str) -> String {
-    body.get(member).map_or_else(|| "absent".to_owned(), Value::to_string)
+    shown(member, body.get(member))
+}
+
+/// A value for people. What somebody wrote to somebody is not shown.
+fn shown(member: &str, value: Option<&Value>) -> String {
+    match value {
+        None => "absent".to_owned(),
+        Some(Value::String(text)) if is_private(member) => format!("{} characters", text.chars().count()),
+        Some(Value::String(text)) if E164::parse(text).is_ok() => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}
+
+fn is_private(member: &str) -> bool {
+    member == "text"
+}
+
+/// What is there, and what was to be.
+fn instead(member: &str, told: Option<&Value>, wanted: Option<&Value>) -> String {
+    let another = if is_private(member) { "another one, " } else { "" };
+    format!("{member} is {another}{} instead of {}", shown(member, told), shown(member, wanted))
 }
 
 /// What the gateway says about itself in an answer that was not expected.
-fn said(body: &Value) -> String {
+pub(super) fn said(body: &Value) -> String {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
     let code = text("/resultcode").or_else(|| text("/error/code"));
     let words = text("/resultdesc").or_else(|| text("/error/message")).or_else(|| text("/reason"));
@@ -92,8 +114,22 @@ fn said(body: &Value) -> String {
 pub(super) fn judge_repeat(check: &Check, first: &Heard, again: &Heard) -> Finding {
     match (first, again) {
         (Ok(first), Ok(again)) if first == again => check.ok("the same answer"),
-        (Ok(_), Ok(again)) => check.wrong(format!("another answer: {}", again.body)),
+        (Ok(first), Ok(again)) if first.status != again.status => {
+            check.wrong(format!("{} instead of {}{}", again.status, first.status, said(&again.body)))
+        }
+        (Ok(first), Ok(again)) => check.wrong(difference(&first.body, &again.body)),
         (Err(why), _) | (_, Err(why)) => check.missing(why.clone()),
+    }
+}
+
+/// The first member in which the second answer is another than the first.
+fn difference(first: &Value, again: &Value) -> String {
+    let members =
+        |body: &Value| body.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
+    let mut all = [members(first), members(again)].concat().into_iter();
+    match all.find(|member| first.get(member) != again.get(member)) {
+        Some(member) => instead(&member, again.get(&member), first.get(&member)),
+        None => "another answer".to_owned(),
     }
 }
 
@@ -121,8 +157,8 @@ pub(super) fn judge_question(check: &Check, questions: &[Value], wanted: &[(&str
     let differs = |(pointer, value): &&(&str, Value)| question.pointer(pointer) != Some(value);
     match wanted.iter().find(differs) {
         Some((pointer, value)) => {
-            let told = question.pointer(pointer).map_or_else(|| "absent".to_owned(), Value::to_string);
-            check.wrong(format!("{} is {told} instead of {value}", pointer.trim_start_matches('/')))
+            let told = question.pointer(pointer);
+            check.wrong(instead(pointer.trim_start_matches('/'), told, Some(value)))
         }
         None => check.ok("asked once"),
     }
@@ -237,142 +273,4 @@ pub(super) fn messages<'n>(notices: &'n [Notice], identifier: &str) -> impl Iter
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::super::report::Verdict;
-    use super::*;
-
-    const CHECK: Check = Check { id: "a.b", title: "it works", advice: "Make it work." };
-
-    fn answer(status: u16, body: Value) -> Answer {
-        Answer { status, location: None, body }
-    }
-
-    #[test]
-    fn an_answer_is_wrong_missing_or_as_it_has_to_be() {
-        let wanted = Wanted::status(200).with("action", "connect").filled("sessionId");
-        let body = json!({"action": "connect", "sessionId": "s"});
-        let refused = json!({"error": {"code": "not_found", "message": "there is no such URI"}});
-        for (heard, verdict, seen) in [
-            (Ok(answer(200, body.clone())), Verdict::Ok, "200, action \"connect\""),
-            (
-                Ok(answer(200, json!({"action": "connect", "sessionId": ""}))),
-                Verdict::Missing,
-                "sessionId is \"\"",
-            ),
-            (
-                Ok(answer(200, json!({"action": "reject", "reason": "no binding"}))),
-                Verdict::Wrong,
-                "action is \"reject\" instead of \"connect\" (no binding)",
-            ),
-            (
-                Ok(answer(404, refused)),
-                Verdict::Missing,
-                "404 instead of 200 (not_found: there is no such URI)",
-            ),
-            (Ok(answer(500, Value::Null)), Verdict::Wrong, "500 instead of 200"),
-            (Err("no answer: refused".into()), Verdict::Missing, "no answer: refused"),
-        ] {
-            let finding = judge(&CHECK, &heard, &wanted);
-            assert_eq!((finding.verdict, finding.seen.as_str()), (verdict, seen), "{heard:?}");
-        }
-    }
-
-    fn event(stage: &str) -> Notice {
-        let body = json!({"eventType": stage, "statusInfo": {"sessionId": "s"}});
-        Notice { kind: "event".into(), body }
-    }
-
-    #[test]
-    fn each_stage_has_to_be_told_once() {
-        let wanted = ["callin", "disconnect"];
-        let verdict = |told: &[&str]| {
-            let notices: Vec<_> = told.iter().map(|stage| event(stage)).collect();
-            judge_stages(&CHECK, &notices, "s", &wanted).verdict
-        };
-        assert_eq!(verdict(&["callin", "disconnect"]), Verdict::Ok);
-        assert_eq!(verdict(&["disconnect", "callin"]), Verdict::Ok);
-        assert_eq!(verdict(&["callin"]), Verdict::Missing);
-        assert_eq!(verdict(&["callin", "disconnect", "disconnect"]), Verdict::Wrong);
-        assert_eq!(judge_stages(&CHECK, &[event("callin")], "t", &wanted).verdict, Verdict::Missing);
-    }
-
-    fn cdr(end: &str, reason: u16) -> Notice {
-        let cdr = json!({"sessionId": "s", "callInTime": "2026-01-02 03:04:05", "fwdStartTime": "2026-01-02 03:04:06",
-            "fwdAlertingTime": "2026-01-02 03:04:07", "fwdAnswerTime": "2026-01-02 03:04:08", "callEndTime": end,
-            "ulFailReason": reason});
-        Notice { kind: "cdr".into(), body: json!({"eventType": "fee", "feeLst": [cdr]}) }
-    }
-
-    #[test]
-    fn a_call_has_one_cdr_with_rising_times() {
-        let verdict = |notices: &[Notice]| judge_cdr(&CHECK, notices, "s").verdict;
-        let good = cdr("2026-01-02 03:04:09", 0);
-        assert_eq!(verdict(std::slice::from_ref(&good)), Verdict::Ok);
-        assert_eq!(verdict(&[]), Verdict::Missing);
-        assert_eq!(verdict(&[good.clone(), good]), Verdict::Wrong);
-        assert_eq!(verdict(&[cdr("2026-01-02 03:04:01", 0)]), Verdict::Wrong);
-        assert_eq!(verdict(&[cdr("2026-01-02 03:04:09", 8020)]), Verdict::Wrong);
-    }
-
-    #[test]
-    fn an_order_has_to_name_the_call() {
-        let done = Ok(answer(200, json!({"resultcode": "0"})));
-        let wanted = Wanted::status(200).with("resultcode", "0");
-        let verdict =
-            |orders: &[String]| judge_order(&CHECK, orders, "/calls/c/stop", &done, &wanted).verdict;
-        assert_eq!(verdict(&["/base/calls/c/stop".into()]), Verdict::Ok);
-        assert_eq!(verdict(&["/calls/d/stop".into()]), Verdict::Wrong);
-        assert_eq!(verdict(&[]), Verdict::Missing);
-    }
-    #[test]
-    fn a_decision_of_the_app_is_no_fault_of_the_gateway() {
-        let wanted = Wanted::status(200).with("action", "connect").filled("callee");
-        for (body, verdict, seen) in [
-            (json!({"action": "connect", "callee": "+1"}), Verdict::Ok, "200, action \"connect\""),
-            (
-                json!({"action": "reject", "stateCode": 8017, "reason": "is to end"}),
-                Verdict::NotChecked,
-                "the app declined (is to end)",
-            ),
-            (
-                json!({"action": "reject", "stateCode": 8014, "reason": "no URL"}),
-                Verdict::Missing,
-                "the app did not decide (no URL)",
-            ),
-            (json!({"action": "connect"}), Verdict::Missing, "callee is absent"),
-        ] {
-            let finding = judge_own_decision(&CHECK, &Ok(answer(200, body)), &wanted);
-            assert_eq!((finding.verdict, finding.seen.as_str()), (verdict, seen));
-        }
-    }
-
-    #[test]
-    fn a_question_is_asked_once_and_about_the_call() {
-        let question = json!({"statusInfo": {"called": "+1"}});
-        let wanted = [("/statusInfo/called", json!("+1"))];
-        let judged = |questions: &[Value]| judge_question(&CHECK, questions, &wanted);
-        assert_eq!(judged(std::slice::from_ref(&question)).verdict, Verdict::Ok);
-        assert_eq!(judged(&[]).verdict, Verdict::Missing);
-        assert_eq!(judged(&[question.clone(), question]).seen, "asked 2 times");
-        let other = judged(&[json!({"statusInfo": {"called": "+2"}})]);
-        assert_eq!(
-            (other.verdict, other.seen.as_str()),
-            (Verdict::Wrong, "statusInfo/called is \"+2\" instead of \"+1\"")
-        );
-    }
-
-    #[test]
-    fn the_application_is_told_once_what_came_of_a_message() {
-        let told = |result: u8| Notice {
-            kind: "sms".into(),
-            body: json!({"smsEvent": {"smsIdentifier": "m", "sendResult": result}}),
-        };
-        let verdict = |notices: &[Notice]| judge_message(&CHECK, notices, "m").verdict;
-        assert_eq!(verdict(&[told(0)]), Verdict::Ok);
-        assert_eq!(verdict(&[]), Verdict::Missing);
-        assert_eq!(verdict(&[told(0), told(0)]), Verdict::Wrong);
-        assert_eq!(verdict(&[told(5)]), Verdict::Wrong);
-    }
-}
+mod tests;

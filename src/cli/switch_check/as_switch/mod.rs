@@ -18,7 +18,7 @@ use reqwest::Url;
 
 use super::report::Report;
 use super::unusable;
-use crate::cli::operator::{Fault, token_of_file};
+use crate::cli::operator::{Fault, token_of_file, written_number};
 use peer::Peer;
 use script::{Cast, Script};
 
@@ -37,18 +37,18 @@ pub(super) struct GatewayOptions {
     /// Key of an app that is made for checks.
     #[arg(long)]
     key: String,
-    /// Its secret; better in the environment, since everybody on the machine sees arguments.
+    /// Its secret. Put it into the environment instead: everybody on the machine sees arguments.
     #[arg(long, env = "PRIVNUM_SECRET", hide_env_values = true)]
     secret: String,
     /// The X number to bind; without it the gateway chooses one of the app's. In X mode the number that is dialled,
     /// without which no call can be played; in AXYB the gateway always chooses.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = written_number)]
     x: Option<String>,
     /// The number that is bound as A. It is not called.
-    #[arg(long, value_name = "NUMBER", default_value = "+8613800000001")]
+    #[arg(long, value_name = "NUMBER", default_value = "+8613800000001", value_parser = written_number)]
     a: String,
     /// The other party. It is not called.
-    #[arg(long, value_name = "NUMBER", default_value = "+8613800000002")]
+    #[arg(long, value_name = "NUMBER", default_value = "+8613800000002", value_parser = written_number)]
     b: String,
     /// Listen here for the gateway's orders, which must be its switch.control_url. Without it call stop is not checked.
     #[arg(long, value_name = "ADDRESS")]

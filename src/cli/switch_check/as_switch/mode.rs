@@ -76,8 +76,8 @@ impl Mode {
         }
     }
 
-    /// The body of a bind, in AXYB of the first step.
-    pub(super) fn bind(self, cast: &Cast, record: bool) -> Option<Value> {
+    /// The body of a bind with recording, in AXYB of the first step.
+    pub(super) fn bind(self, cast: &Cast) -> Option<Value> {
         let seconds = u32::from(LIFE_MINUTES) * 60;
         let (x_field, mut body) = match self {
             Self::Axb => {
@@ -91,13 +91,36 @@ impl Mode {
             Self::Axyb => (None, json!({"origNum": cast.a, "duration": seconds})),
             Self::X => return None,
         };
-        body["recordFlag"] = record.into();
+        body["recordFlag"] = true.into();
         if let (Some(field), Some(x)) = (x_field, &cast.x) {
             body[field] = x.as_str().into();
         } else {
             (body["areaCode"], body["areaMatchMode"]) = (ANY_AREA.into(), 1.into());
         }
         Some(body)
+    }
+
+    /// How to find a binding of A without knowing its X, and the member of the answer that lists what is found. `None` = the
+    /// customer API does not say, or the binding expires anyway.
+    pub(super) fn lookup(self, cast: &Cast) -> Option<(Vec<(&'static str, &str)>, &'static str)> {
+        match self {
+            Self::Ax => Some((vec![("origNum", cast.a.as_str())], "privateNumList")),
+            Self::Axb => {
+                let x = cast.x.as_deref()?;
+                Some((vec![("relationNum", x), ("callerNum", cast.a.as_str())], "relationNumList"))
+            }
+            Self::Axe | Self::Axyb | Self::X => None,
+        }
+    }
+
+    /// What becomes of a binding that could not be released.
+    pub(super) const fn left_behind(self) -> &'static str {
+        match self {
+            Self::Ax => {
+                "a binding of A may be left; in AX none expires: look with privnum binding list, and unbind it"
+            }
+            _ => "a binding may be left; it expires ten minutes after the bind",
+        }
     }
 
     /// What a bind that worked says.

@@ -75,7 +75,13 @@ impl Script {
         wait: Duration,
     ) -> Self {
         let run = format!("switch-check-{}", random::nonce());
-        Self { peer, cast, control, receiver, wait, run, report: Report::default() }
+        let mut report = Report::default();
+        for (number, name) in
+            [(&*cast.a, "A"), (&*cast.b, "B"), (STRANGER, "the stranger"), (NOBODYS, "nobody's number")]
+        {
+            report.know(number, name);
+        }
+        Self { peer, cast, control, receiver, wait, run, report }
     }
 
     pub(super) async fn play(mut self) -> Report {
@@ -86,6 +92,8 @@ impl Script {
         let start = self.end_of_notices().await;
         self.nobodys().await;
         let Some(bound) = self.bind(mode).await else { return self.report };
+        self.report.know(&bound.x, "X");
+        self.report.know(&bound.y, "Y");
         self.rejections(mode, &bound).await;
         let mut played = Played::default();
         if let Some(call) = self.connect(mode, &bound).await {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::checks as c;
 use super::super::judge::{
-    Answer, Notice, Wanted, cdr_of, judge, judge_cdr, judge_message, judge_stages, messages, page,
+    Answer, Notice, Wanted, cdr_of, judge, judge_cdr, judge_message, judge_stages, messages, page, said,
 };
 use super::super::mode::Mode;
 use super::{Call, Played, Script};
@@ -23,7 +23,7 @@ impl Script {
         let mut query = vec![("limit", "1000")];
         query.extend(after.map(|after| ("after", after)));
         let heard: Answer = self.peer.ask(Method::GET, NOTICES, &query, None).await?;
-        page(&heard).ok_or_else(|| format!("{NOTICES} answers {}: {}", heard.status, heard.body))
+        page(&heard).ok_or_else(|| format!("{NOTICES} answers {}{}", heard.status, said(&heard.body)))
     }
 
     /// Where the notices of this run will begin.
