@@ -45,6 +45,16 @@ def complete(suite, count, *kinds, killed=False):
     return problems
 
 
+def log_size(world):
+    return len((world.folder / "kamailio.log").read_text(errors="replace"))
+
+
+def in_memory(world, since):
+    """The callId of each event that redis did not take, from a size of the log on."""
+    log = (world.folder / "kamailio.log").read_text(errors="replace")
+    return re.findall(r"event of call (\S+) waits in memory", log[since:])
+
+
 def gateway_is_killed(suite):
     """gateway killed for five seconds: no report is lost, new calls get 503"""
 
@@ -64,8 +74,7 @@ def redis_goes_away(suite):
     def restart(caller):
         lab.wait_for("calls in the middle", lambda: suite.receiver.arrived.qsize() >= CALLS, 30)
         suite.world.stop("redis", SIGKILL)
-        log = suite.world.folder / "kamailio.log"
-        lab.wait_for("events in memory", lambda: log.read_text(errors="replace").count("waits in memory") >= 2 * CALLS, 30)
+        lab.wait_for("events in memory", lambda: len(in_memory(suite.world, 0)) >= 2 * CALLS, 30)
         suite.world.start_redis()
 
     problems = [] if talk(suite, restart) == 0 else ["a caller's phone failed, see its log"]
@@ -73,14 +82,27 @@ def redis_goes_away(suite):
 
 
 def redis_is_away_at_the_start(suite):
-    """redis away when Kamailio starts: events go straight to the gateway"""
+    """redis away when Kamailio starts: events go straight to the gateway, and a second report of an end is none"""
     suite.world.stop("kamailio")
     suite.world.stop("redis")
+    before = log_size(suite.world)
     suite.world.start_kamailio()
     problems = [] if talk(suite, lambda _: None, 5) == 0 else ["a caller's phone failed, see its log"]
-    problems += complete(suite, 5, TALKED)
+    lab.wait_for("ends", lambda: sum(told.get("eventType") == "disconnect" for told in list(suite.receiver.arrived.queue)) == 5, 30)
     suite.world.start_redis()
-    return problems
+    # As if they had begun before redis went away: they are on record, and Kamailio dies before it is put right.
+    reported = set(in_memory(suite.world, before))
+    suite.world.redis("SADD", "switch1:live", *reported)
+    suite.world.stop("kamailio", SIGKILL)
+    suite.world.start_kamailio()
+    lab.wait_for("the second report", lambda: suite.world.redis("SCARD", "switch1:live") == "0")
+    lab.wait_for("reports", lambda: suite.world.redis("LLEN", "switch1:events") == "0")
+    for call in suite.world.operator("GET", "calls?open=false")["items"]:
+        if call["callId"] in reported:
+            ends = [event for event in suite.world.operator("GET", f"calls/{call['sessionId']}")["events"]
+                    if event["event"] == "disconnect"]
+            problems += [] if [end.get("by") for end in ends] == ["caller"] else [f"ended by {ends}"]
+    return problems + complete(suite, 5, TALKED)
 
 
 def redis_comes_after_the_start(suite):
@@ -88,24 +110,19 @@ def redis_comes_after_the_start(suite):
     world, count = suite.world, 3
     world.stop("kamailio")
     world.stop("redis")
-    log = world.folder / "kamailio.log"
-    before = len(log.read_text(errors="replace"))
+    before = log_size(world)
     world.start_kamailio()
     pairs = suite.pairs(count)
     bound = [suite.axb.bind_axb("+" + a, "+" + b, "+" + suite.axb_x) for a, b in pairs]
     sipp = lab.Phones(world.folder)
-
-    def waiting():
-        return re.findall(r"event of call (\S+) waits in memory", log.read_text(errors="replace")[before:])
-
     try:
         sipp.callee("b_answers", count)
         sipp.caller("a_waits", [(a, suite.axb_x) for a, _ in pairs])
-        lab.wait_for("answers", lambda: len(waiting()) >= 4 * count, 30)
+        lab.wait_for("answers", lambda: len(in_memory(world, before)) >= 4 * count, 30)
         # As if a worker had found redis before the sender did, which looks for calls of its former self.
         aside = world.folder / "aside.sock"
         world.start_redis(aside)
-        world.redis("SADD", "switch1:live", waiting()[0], socket=aside)
+        world.redis("SADD", "switch1:live", in_memory(world, before)[0], socket=aside)
         world.stop("redis")
         world.start_redis()
         lab.wait_for("calls on record", lambda: int(world.redis("SCARD", "switch1:live")) == count)
@@ -145,5 +162,34 @@ def kamailio_dies_with_spooled_events(suite):
     return problems
 
 
+def redis_may_not_grow(suite):
+    """redis full and Kamailio killed: an end that waited in memory, and calls in progress, are closed when there is room"""
+    world, count = suite.world, 3
+    pairs = suite.pairs(count)
+    bound = [suite.axb.bind_axb("+" + a, "+" + b, "+" + suite.axb_x) for a, b in pairs]
+    sipp = lab.Phones(world.folder)
+    before = log_size(world)
+    try:
+        sipp.callee("b_answers", count)
+        sipp.caller("a_waits", [(a, suite.axb_x) for a, _ in pairs])
+        lab.wait_for("answers", lambda: suite.receiver.arrived.qsize() >= 4 * count, 30)
+        world.redis("CONFIG", "SET", "maxmemory", "1")
+        for call in world.operator("GET", "calls?open=true")["items"][:1]:
+            suite.axb.stop_call(call["sessionId"])
+        lab.wait_for("an end in memory", lambda: in_memory(world, before))
+        world.stop("kamailio", SIGKILL)
+    finally:
+        sipp.end()
+    before = log_size(world)
+    world.start_kamailio()
+    log = world.folder / "kamailio.log"
+    lab.wait_for("refused reports", lambda: log.read_text(errors="replace")[before:].count("Redis error:OOM") >= 1)
+    world.redis("CONFIG", "SET", "maxmemory", "0")
+    problems = complete(suite, count, TALKED)
+    for subscription in bound:
+        suite.axb.unbind_axb(subscription)
+    return problems
+
+
 ALL = [gateway_is_killed, redis_goes_away, kamailio_dies_with_spooled_events, redis_is_away_at_the_start,
-       redis_comes_after_the_start]
+       redis_comes_after_the_start, redis_may_not_grow]
